@@ -1,0 +1,355 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Conn is one connection to a PostgreSQL server. Flights are sent by any
+// goroutine and answered in the order in which they were sent; the caller of
+// the flight at the head reads its own answers, and hands the reading on at its
+// last ReadyForQuery. There is no goroutine per connection: one is started only
+// to read what an impatient caller left behind, or to finish a long write.
+//
+//	field              owner                          guard
+//	s, nc, raw, cfg    set once                       -
+//	rd                 whoever has the turn to read   the queue: state flightReading, or drain
+//	params             written by the reader          mu
+//	head … sent        everybody                      mu
+//	writing            who set it may write nc        mu
+type Conn struct {
+	s    *session // only read
+	nc   net.Conn // plain or TLS
+	raw  net.Conn // below TLS
+	cfg  *Config
+	rd   *reader
+	poll poller
+
+	mu     sync.Mutex
+	params map[string]string
+	cause  error // why the connection is closed, nil while it is open
+	dead   chan struct{}
+
+	head, tail *Flight // flights not answered yet
+	status     byte    // the last ReadyForQuery's transaction status
+
+	pending  []byte // queued behind a write that is under way, or held
+	spare    []byte // the other half of pending's double buffer
+	writing  bool
+	written  chan struct{} // closed when the write under way has ended; made by who waits
+	writeErr error         // a write found the other side gone
+	held     bool          // a cancel is under way: nothing is written
+	queued   uint64        // bytes that flights have queued, ever
+	sent     uint64        // bytes handed to the kernel, ever
+	settled  uint64        // bytes of flights that were answered, ever
+
+	draining bool
+	onIdle   func()
+	workers  sync.WaitGroup // drainer and long writes
+}
+
+const (
+	// inlineWrite is how many unanswered bytes a socket's buffers hold on every
+	// system. More are written by a helper, so that the caller can read
+	// meanwhile: two sides that both only write would wait for ever.
+	inlineWrite = 16 << 10
+
+	// cancelGrace is how long an abandoned flight may go on before the server is
+	// asked to cancel it: most end sooner, and a request costs the server a
+	// process.
+	cancelGrace = 3 * time.Millisecond
+
+	// defaultCancelTimeout bounds how long an abandoned flight may take to end
+	// before its connection is closed.
+	defaultCancelTimeout = 5 * time.Second
+)
+
+// longAgo is a deadline in the past: it ends a read that is under way.
+var longAgo = time.Unix(1, 0)
+
+// Connect makes a connection: dial, TLS, startup, authentication. ctx bounds
+// all of it.
+func Connect(ctx context.Context, cfg *Config) (*Conn, error) {
+	s, err := handshake(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	c := &Conn{
+		s: s, nc: s.nc, raw: s.raw, cfg: cfg, rd: s.rd, params: s.params, status: 'I', dead: make(chan struct{}),
+	}
+	c.rd.limit = messageLimit
+	c.poll.init(s.raw, s.tlsUsed)
+	return c, nil
+}
+
+// Send queues the flight and writes it, together with whatever else is queued.
+// Answers are read with Next, under ctx: when it ends, Next returns at once, the
+// server is asked to cancel the flight if that is its turn, and the rest is
+// read in the background. On an error nothing of the flight will be answered;
+// Unsent tells whether the server can have seen it.
+func (c *Conn) Send(ctx context.Context, f *Flight) error {
+	f.conn, f.ctx = c, ctx
+	if err := ctx.Err(); err != nil {
+		f.start = ^uint64(0)
+		return err
+	}
+	if f.Lone {
+		c.look()
+	}
+	c.mu.Lock()
+	if c.cause != nil || c.writeErr != nil {
+		f.start = ^uint64(0) // never sent
+		if c.cause == nil {
+			c.failLocked(c.writeErr)
+		}
+		err := c.closedLocked()
+		c.mu.Unlock()
+		return err
+	}
+	c.enqueueLocked(f)
+	f.reading = f.state == flightReading && c.head == f
+	c.mu.Unlock()
+	if ctx.Done() != nil {
+		f.stop = context.AfterFunc(ctx, f.interrupt)
+	}
+	return nil
+}
+
+// SendLazy queues the flight without a reader: whoever reads next reads its
+// answers first. An error in them closes the connection. The Flight belongs to
+// the connection afterwards.
+func (c *Conn) SendLazy(f *Flight) error { return c.sendUnattended(f, flightLazy) }
+
+// SendAbandoned queues the flight and lets the background read its answers. An
+// error in them is ignored.
+func (c *Conn) SendAbandoned(f *Flight) error {
+	f.NoCancel = true
+	return c.sendUnattended(f, flightAbandoned)
+}
+
+func (c *Conn) sendUnattended(f *Flight, state flightState) error {
+	f.conn, f.ctx = c, context.Background()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cause != nil {
+		return c.closedLocked()
+	}
+	f.state = state
+	c.enqueueLocked(f)
+	return nil
+}
+
+// enqueueLocked puts f behind the others and sees that it gets written. mu is
+// released during the write.
+func (c *Conn) enqueueLocked(f *Flight) {
+	f.start = c.queued
+	c.queued += uint64(len(f.buf))
+	if f.state == flightNew {
+		f.state = flightQueued
+	}
+	if c.tail == nil {
+		c.head = f
+	} else {
+		c.tail.next = f
+	}
+	c.tail = f
+	c.grantLocked()
+	c.writeLocked(f.buf)
+}
+
+// grantLocked gives the turn to read to the first flight that somebody waits
+// for, or starts the drainer where nobody does. Lazy flights before it are read
+// by whoever gets the turn.
+func (c *Conn) grantLocked() {
+	f := c.head
+	for f != nil && f.state == flightLazy {
+		f = f.next
+	}
+	switch {
+	case f == nil:
+	case f.state == flightQueued:
+		f.state = flightReading
+		if f.turn != nil {
+			select {
+			case f.turn <- struct{}{}:
+			default:
+			}
+		}
+	case f.state == flightAbandoned && !c.draining:
+		c.draining = true
+		c.workers.Add(1)
+		go func() {
+			idle := c.drain()
+			c.workers.Done() // before idle, which may close the connection and wait for it
+			if idle != nil {
+				idle()
+			}
+		}()
+	}
+}
+
+// popLocked removes the answered flight at the head.
+func (c *Conn) popLocked(f *Flight) {
+	c.head = f.next
+	if c.head == nil {
+		c.tail = nil
+	}
+	f.next = nil
+	f.state = flightDone
+	c.settled = f.start + uint64(len(f.buf))
+	if f.interrupted {
+		f.interrupted = false
+		_ = c.nc.SetReadDeadline(time.Time{})
+	}
+	c.grantLocked()
+}
+
+// fail closes the connection for a reason; the first one is kept. It gives the
+// error that callers see.
+func (c *Conn) fail(err error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.failLocked(err)
+	return c.closedLocked()
+}
+
+func (c *Conn) failLocked(err error) {
+	if c.cause != nil {
+		return
+	}
+	c.cause = err
+	_ = c.raw.Close() // not the TLS connection's Close, which may wait to say goodbye
+	close(c.dead)
+}
+
+// closedLocked is the error for a caller of a closed connection: ErrClosed and
+// the cause are both in its tree.
+func (c *Conn) closedLocked() error {
+	if errors.Is(c.cause, ErrClosed) {
+		return c.cause
+	}
+	return &DeadError{Cause: c.cause}
+}
+
+// Close says goodbye if the connection is idle, closes it, and waits for what
+// works in its background, bounded by ctx. It is idempotent and may be called
+// at any time.
+func (c *Conn) Close(ctx context.Context) error {
+	c.mu.Lock()
+	if c.cause == nil {
+		if c.head == nil && !c.writing && !c.held {
+			_ = c.nc.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+			_, _ = c.nc.Write([]byte{'X', 0, 0, 0, 4})
+		}
+		c.failLocked(ErrClosed)
+	}
+	c.mu.Unlock()
+	done := make(chan struct{})
+	go func() { c.workers.Wait(); close(done) }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		<-done // the socket is closed: they end now
+		return nil
+	}
+}
+
+// Err is why the connection is closed, nil while it is open.
+func (c *Conn) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cause == nil {
+		return nil
+	}
+	return c.closedLocked()
+}
+
+// Fail closes the connection because of err, for a caller that found it in a
+// state that nobody can trust.
+func (c *Conn) Fail(err error) { _ = c.fail(err) }
+
+// Status is the transaction status of the last ReadyForQuery: 'I' outside a
+// transaction block, 'T' inside one, 'E' inside one that has failed.
+func (c *Conn) Status() byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.status
+}
+
+// Busy says whether answers are outstanding that somebody, or the drainer,
+// still has to read. Lazy flights do not count.
+func (c *Conn) Busy() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.busyLocked()
+}
+
+func (c *Conn) busyLocked() bool {
+	if c.draining {
+		return true
+	}
+	for f := c.head; f != nil && c.cause == nil; f = f.next {
+		if f.state != flightLazy {
+			return true
+		}
+	}
+	return false
+}
+
+// WhenIdle calls f once nothing is outstanding any more: at once in this
+// goroutine if that is so already, else at the end of the background's work.
+// One function can wait at a time.
+func (c *Conn) WhenIdle(f func()) {
+	c.mu.Lock()
+	if c.busyLocked() {
+		c.onIdle = f
+		c.mu.Unlock()
+		return
+	}
+	c.mu.Unlock()
+	f()
+}
+
+// Parameter gives a run-time parameter that the server reports, such as
+// server_version (PostgreSQL documentation, section "Asynchronous Operations").
+func (c *Conn) Parameter(name string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.params[name]
+}
+
+// PID is the process id of the server's backend, 0 where the server did not
+// tell.
+func (c *Conn) PID() uint32 { return c.s.pid }
+
+// Address is what the connection was made to.
+func (c *Conn) Address() string { return c.cfg.Address }
+
+// DeadError is returned for a flight on a connection that is closed, or died
+// under it.
+type DeadError struct {
+	// Cause is why: an error of the network, a *ServerError of severity FATAL,
+	// or a *ProtocolError.
+	Cause error
+}
+
+// Error says why the connection is closed.
+func (e *DeadError) Error() string { return fmt.Sprintf("connection lost: %v", e.Cause) }
+
+// Unwrap gives ErrClosed and the cause.
+func (e *DeadError) Unwrap() []error { return []error{ErrClosed, e.Cause} }
+
+// isTimeout says whether a read ended at its deadline.
+func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
+
+// isReset says whether err is how a socket reports that the other side has gone.
+func isReset(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
