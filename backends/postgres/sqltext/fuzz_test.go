@@ -16,6 +16,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(tc.text, false)
 	}
 	f.Add("CREATE FUNCTION f() BEGIN ATOMIC SELECT CASE WHEN $a THEN 1 END; END; SELECT (1;2)", true)
+	f.Add(";00", false)
 	f.Fuzz(func(t *testing.T, text string, std bool) {
 		tokens := checkTokens(t, text, std)
 		checkStatements(t, text, std)

@@ -35,7 +35,7 @@ func Count(text string, standardStrings bool, limit int) int {
 		if st.End > st.Start {
 			n++
 		}
-		if !more || n == limit {
+		if !more || limit > 0 && n >= limit {
 			return n
 		}
 	}

@@ -119,3 +119,11 @@ func TestKindOf(t *testing.T) {
 		t.Error("names of kinds")
 	}
 }
+
+func ExampleKindOf() {
+	fmt.Println(sqltext.KindOf("/* all of them */ (SELECT 1) UNION (SELECT 2)", true))
+	fmt.Println(sqltext.KindOf("COMMIT PREPARED 'x'", true))
+	// Output:
+	// Select
+	// TransactionControl
+}
