@@ -1,23 +1,25 @@
 package retry
 
-// Class says whether another attempt can help.
+import "fmt"
+
+// Class says what another attempt after an error is worth.
 type Class uint8
 
-// The classes. The zero value is Permanent.
+// The classes. Only Conflict and Unavailable are ever retried.
 const (
-	// Permanent: another attempt would fail in the same way, or could do harm.
+	// Permanent errors would come back: another attempt is useless.
 	Permanent Class = iota
-	// Conflict: the attempt lost against another one that ran at the same time.
-	// Nothing of it was applied.
+	// Conflict is a lost race against another transaction: serialization
+	// failure, deadlock. The server is well, so retries cost no budget.
 	Conflict
-	// Unavailable: the server could not be reached, went away or refuses work at
-	// the moment. Nothing of the attempt was applied.
+	// Unavailable is a server that cannot be reached or turns work away.
 	Unavailable
-	// CommitUnknown: the attempt may have been applied. It is never run again.
+	// CommitUnknown is a commit whose outcome is not known. Another attempt might
+	// do the work twice, so it is never made here.
 	CommitUnknown
 )
 
-// String names the class.
+// String gives the class in lower case, such as "commit unknown".
 func (c Class) String() string {
 	switch c {
 	case Permanent:
@@ -29,6 +31,6 @@ func (c Class) String() string {
 	case CommitUnknown:
 		return "commit unknown"
 	default:
-		return "unknown class"
+		return fmt.Sprintf("class(%d)", uint8(c))
 	}
 }

@@ -15,6 +15,8 @@ const (
 	None Reason = iota
 	// AttemptsExhausted: the rule's MaxAttempts was reached.
 	AttemptsExhausted
+	// TimeExhausted: the rule's MaxElapsed would be over before the next attempt.
+	TimeExhausted
 	// BudgetEmpty: the client's budget allows no further retry now.
 	BudgetEmpty
 	// ContextEnded: the context ended.
@@ -31,6 +33,8 @@ func (r Reason) String() string {
 		return "not given up"
 	case AttemptsExhausted:
 		return "attempts exhausted"
+	case TimeExhausted:
+		return "time exhausted"
 	case BudgetEmpty:
 		return "retry budget empty"
 	case ContextEnded:
@@ -64,8 +68,8 @@ type Error struct {
 	Reason Reason
 	// Last is the last attempt's error, never nil.
 	Last error
-	// Ctx is the context's error, or its cause where one was given, when Reason
-	// is ContextEnded. An attempt may bring the same error in Last.
+	// Ctx is the context's error, together with its cause where it was given one,
+	// when Reason is ContextEnded. Last may hold the same error.
 	Ctx error
 	// Earlier are the errors of earlier attempts, oldest first: all up to eight,
 	// otherwise the first two and the six before Last.
@@ -89,9 +93,6 @@ func (e *Error) Error() string {
 		fmt.Fprintf(&b, ": %v", e.Ctx)
 	}
 	fmt.Fprintf(&b, "): %v", e.Last)
-	if e.Class != Permanent {
-		fmt.Fprintf(&b, " [%v]", e.Class)
-	}
 	return b.String()
 }
 
@@ -106,6 +107,12 @@ func (e *Error) Unwrap() []error {
 	}
 	return append(all, e.Earlier...)
 }
+
+// endedError is a context's error together with the cause it was given.
+type endedError struct{ err, cause error }
+
+func (e *endedError) Error() string   { return e.err.Error() + ": " + e.cause.Error() }
+func (e *endedError) Unwrap() []error { return []error{e.err, e.cause} }
 
 // history remembers a bounded number of errors.
 type history struct {

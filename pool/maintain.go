@@ -1,0 +1,86 @@
+package pool
+
+import (
+	"time"
+
+	"github.com/jackc/puddle/v2"
+)
+
+// maintain is the one goroutine of a pool: it holds MinSize and closes idle
+// connections that are too old. Close waits for it.
+func (p *Pool[T]) maintain() {
+	defer close(p.upkeep)
+	ticker := time.NewTicker(p.cfg.HealthCheckPeriod)
+	defer ticker.Stop()
+	failed := !p.fill()
+	for {
+		select {
+		case <-p.closing.Done():
+			return
+		case <-ticker.C:
+			p.sweep()
+			failed = !p.fill()
+		case <-p.kick:
+			// After a failure, only the ticker tries again: who waits for a
+			// connection tries by himself, and a server in trouble is left alone.
+			if !failed {
+				failed = !p.fill()
+			}
+		}
+	}
+}
+
+// fill makes connections, one after the other, until MinSize is held. It says
+// whether none failed.
+func (p *Pool[T]) fill() bool {
+	for p.size() < p.cfg.MinSize && !p.closed.Load() {
+		if err := p.puddle.CreateResource(p.closing); err != nil {
+			// A pool without a free slot has more than MinSize, or waiters who fill
+			// it, or its kick comes when the slot is free.
+			return err == puddle.ErrNotAvailable
+		}
+	}
+	return true
+}
+
+// size counts the connections that are there or in the making.
+func (p *Pool[T]) size() int32 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := p.connecting
+	for c := range p.conns {
+		if !c.closing.Load() {
+			n++
+		}
+	}
+	return n
+}
+
+// sweep closes idle connections that are over their time.
+func (p *Pool[T]) sweep() {
+	idle := p.puddle.AcquireAllIdle()
+	spare := p.size() - p.cfg.MinSize
+	// The most recently used one comes first and must go back last, to be lent
+	// first again; the other way round they are the ones used least.
+	for i := len(idle) - 1; i >= 0; i-- {
+		res := idle[i]
+		c := res.Value()
+		c.res = res
+		p.took(c, false)
+		switch {
+		case p.closed.Load():
+			c.destroy(ReasonShutdown, nil)
+		case c.gen != p.gen.Load():
+			c.destroy(ReasonExpired, nil)
+			spare--
+		case c.dies > 0 && p.now() >= c.dies:
+			c.destroy(ReasonLifetime, nil)
+			spare--
+		case spare > 0 && p.cfg.MaxIdleTime > 0 && res.IdleDuration() >= p.cfg.MaxIdleTime:
+			c.destroy(ReasonIdle, nil)
+			spare--
+		default:
+			p.putBack(c, false)
+		}
+	}
+}
