@@ -224,7 +224,10 @@ type Rows interface {
 	Result() Result
 
 	// Close ends the iteration and frees the connection. It is idempotent and
-	// returns what Err returns; what is left unread is not an error.
+	// returns what Err returns; what is left unread is not an error. On
+	// PostgreSQL the rest of a SELECT is cancelled in the background, that of a
+	// command that writes is run to its end; inside a transaction, where
+	// cancelling would fail everything, Close reads the rest.
 	Close() error
 }
 

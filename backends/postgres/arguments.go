@@ -1,0 +1,105 @@
+package postgres
+
+import (
+	"fmt"
+	"reflect"
+	"sort"
+	"strings"
+
+	"github.com/duetdb/duet"
+	"github.com/duetdb/duet/internal/fields"
+)
+
+// namedArguments gives the values of names out of the one argument that holds
+// them: a map with string keys, or a struct.
+func namedArguments(names []string, args []any) ([]any, error) {
+	if len(args) != 1 {
+		return nil, fmt.Errorf("the text has named parameters (%s), so there must be exactly one argument, a map, duet.Named or struct; there are %d",
+			list(names), len(args))
+	}
+	if m, ok := args[0].(duet.Named); ok {
+		return fromMap(names, m)
+	}
+	if m, ok := args[0].(map[string]any); ok {
+		return fromMap(names, m)
+	}
+	v := reflect.ValueOf(args[0])
+	for v.Kind() == reflect.Pointer && !v.IsNil() {
+		v = v.Elem()
+	}
+	switch {
+	case v.Kind() == reflect.Map && v.Type().Key().Kind() == reflect.String:
+		m := make(map[string]any, v.Len())
+		for _, k := range v.MapKeys() {
+			m[k.String()] = v.MapIndex(k).Interface()
+		}
+		return fromMap(names, m)
+	case v.Kind() == reflect.Struct:
+		return fromStruct(names, v)
+	default:
+		return nil, fmt.Errorf("the text has named parameters (%s): %T is not a map with string keys, nor a struct", list(names), args[0])
+	}
+}
+
+func fromMap(names []string, m map[string]any) ([]any, error) {
+	values := make([]any, len(names))
+	var missing []string
+	for i, name := range names {
+		v, ok := m[name]
+		if !ok {
+			missing = append(missing, name)
+		}
+		values[i] = v
+	}
+	if len(missing) > 0 {
+		return nil, fmt.Errorf("no value for the parameter %s", list(missing))
+	}
+	if len(m) > len(names) {
+		var extra []string
+		for k := range m {
+			if !contains(names, k) {
+				extra = append(extra, k)
+			}
+		}
+		sort.Strings(extra)
+		return nil, fmt.Errorf("the text has no parameter %s", list(extra))
+	}
+	return values, nil
+}
+
+// fromStruct takes the fields that the text names; others are not missed, since
+// a struct is rarely made for one text.
+func fromStruct(names []string, v reflect.Value) ([]any, error) {
+	shape, err := fields.Of(v.Type())
+	if err != nil {
+		return nil, err
+	}
+	values := make([]any, len(names))
+	for i, name := range names {
+		found := false
+		for _, f := range shape.Fields {
+			if f.Name != name {
+				continue
+			}
+			found = true
+			if fv, err := v.FieldByIndexErr(f.Index); err == nil {
+				values[i] = fv.Interface()
+			}
+		}
+		if !found {
+			return nil, fmt.Errorf("%s has no field for the parameter $%s", v.Type(), name)
+		}
+	}
+	return values, nil
+}
+
+func contains(names []string, name string) bool {
+	for _, n := range names {
+		if n == name {
+			return true
+		}
+	}
+	return false
+}
+
+func list(names []string) string { return "$" + strings.Join(names, ", $") }

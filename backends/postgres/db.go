@@ -1,0 +1,200 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/duetdb/duet"
+	"github.com/duetdb/duet/backends/postgres/codec"
+	"github.com/duetdb/duet/backends/postgres/wire"
+	"github.com/duetdb/duet/dsn"
+	"github.com/duetdb/duet/pool"
+	"github.com/duetdb/duet/retry"
+)
+
+// db is what all views of one client share.
+type db struct {
+	cfg        Config
+	dialer     *dialer
+	pool       *pool.Pool[*session]
+	control    *pool.Control
+	types      *codec.Types
+	statements *statements
+	budget     retry.Budget
+	version    atomic.Pointer[string]
+	nap        func() // nil outside of tests
+}
+
+// Connect makes a client for the database that dsn, the environment and the
+// files of libpq's users name (PostgreSQL documentation, chapter "libpq",
+// section "Database Connection Control Functions"). It makes one connection
+// before it returns, so that a wrong DSN or password is found here; ctx bounds
+// that, not the client's life. The client must be closed.
+//
+// Errors are *duet.Error: KindConfig for a DSN or Config that is wrong,
+// ErrAuthentication, ErrUnavailable.
+func Connect(ctx context.Context, connString string, cfg Config) (duet.Client, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, &duet.Error{Kind: duet.KindConfig, Backend: backendName, Phase: duet.PhasePrepare, Err: err}
+	}
+	cfg = cfg.withDefaults()
+	target, err := resolve(connString, cfg)
+	if err != nil {
+		return nil, &duet.Error{Kind: duet.KindConfig, Backend: backendName, Phase: duet.PhasePrepare, Err: err}
+	}
+	d := &db{
+		cfg: cfg, dialer: &dialer{cfg: cfg, target: target}, types: codec.NewTypes(),
+		statements: &statements{maxText: cfg.MaxCachedText, byText: map[statementKey]*statement{}},
+	}
+	if d.pool, err = pool.New(d.poolConfig()); err != nil {
+		return nil, &duet.Error{Kind: duet.KindConfig, Backend: backendName, Phase: duet.PhasePrepare, Err: err}
+	}
+	d.control = d.pool.Control()
+	c := &client{db: d, opt: effective(cfg.Options)}
+	if err := c.Ping(ctx); err != nil {
+		ended, stop := context.WithCancel(context.WithoutCancel(ctx))
+		stop()
+		_ = d.pool.Close(ended)
+		return nil, err
+	}
+	return c, nil
+}
+
+// resolve reads the DSN and everything that fills its gaps.
+func resolve(connString string, cfg Config) (*dsn.Config, error) {
+	resolved, err := dsn.ParsePostgres(connString, cfg.Environment)
+	if err != nil {
+		return nil, err
+	}
+	target, err := resolved.Postgres()
+	if err != nil {
+		return nil, err
+	}
+	if target.RuntimeParams["client_encoding"] == "" {
+		target.RuntimeParams["client_encoding"] = "UTF8"
+	}
+	return target, nil
+}
+
+// poolConfig is how the pool treats sessions.
+func (d *db) poolConfig() pool.Config[*session] {
+	c := pool.Config[*session]{
+		MinSize: d.cfg.MinConns, MaxSize: d.cfg.MaxConns,
+		MaxLifetime: d.cfg.MaxConnLifetime, MaxLifetimeJitter: d.cfg.MaxConnLifetime / 10,
+		MaxIdleTime: d.cfg.MaxConnIdleTime, AcquireTimeout: d.cfg.AcquireTimeout, MaxUses: d.cfg.MaxConnUses,
+		Connect: d.connect,
+		Close:   func(ctx context.Context, s *session) { _ = s.wc.Close(ctx) },
+		Terminate: func(s *session) {
+			s.wc.Fail(wire.ErrClosed)
+			_ = s.wc.Close(context.Background())
+		},
+		Healthy: func(s *session) bool { return s.wc.Err() == nil },
+	}
+	if c.MaxSize == 0 {
+		c.MaxSize = max(4, int32(runtime.GOMAXPROCS(0)), c.MinSize)
+	}
+	if hook := d.cfg.Hooks.PoolWait; hook != nil {
+		c.OnWait = func(ctx context.Context, waited time.Duration, err error) {
+			hook(ctx, duet.PoolWaitInfo{Name: nameOf(ctx), Waited: waited, Err: err})
+		}
+	}
+	return c
+}
+
+type nameKey struct{}
+
+// nameOf is Options.Name of the call that ctx belongs to.
+func nameOf(ctx context.Context) string {
+	name, _ := ctx.Value(nameKey{}).(string)
+	return name
+}
+
+// connect makes a connection for the pool.
+func (d *db) connect(ctx context.Context) (*session, error) {
+	s, err := d.dialer.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	version := serverVersion(s.wc)
+	d.version.Store(&version)
+	if hook := d.cfg.OnConnect; hook != nil {
+		c := &conn{db: d, s: s, opt: &d.cfg.Options, lent: &loan{}}
+		if err := hook(ctx, c); err != nil {
+			s.wc.Fail(err)
+			_ = s.wc.Close(ctx)
+			return nil, &duet.Error{Kind: duet.KindOf(err), Backend: backendName, Phase: duet.PhaseConnect, Message: "OnConnect failed", Err: err}
+		}
+		c.lent.ended = true
+		s.dirty = false
+	}
+	return s, nil
+}
+
+// acquire borrows a session.
+func (d *db) acquire(ctx context.Context, opt *duet.Options, cmd string) (*pool.Lease[*session], error) {
+	if d.cfg.Hooks.PoolWait != nil && opt.Name != "" {
+		ctx = context.WithValue(ctx, nameKey{}, opt.Name)
+	}
+	lease, err := d.pool.AcquireAs(ctx, opt.Name)
+	if err != nil {
+		return nil, acquireError(err, cmd)
+	}
+	if hook := d.cfg.OnAcquire; hook != nil {
+		c := &conn{db: d, s: lease.Value(), opt: &d.cfg.Options, lent: &loan{}}
+		if err := hook(ctx, c); err != nil {
+			lease.Destroy()
+			return nil, &duet.Error{Kind: duet.KindOf(err), Backend: backendName, Phase: duet.PhasePool, Message: "OnAcquire failed", Err: err}
+		}
+	}
+	return lease, nil
+}
+
+// release gives a session back once nothing is outstanding on it.
+func (d *db) release(lease *pool.Lease[*session]) {
+	s := lease.Value()
+	if s.wc.Busy() {
+		s.wc.WhenIdle(func() { d.giveBack(lease) })
+		return
+	}
+	d.giveBack(lease)
+}
+
+func (d *db) giveBack(lease *pool.Lease[*session]) {
+	s := lease.Value()
+	if hook := d.cfg.OnRelease; hook != nil && s.wc.Err() == nil {
+		c := &conn{db: d, s: s, opt: &d.cfg.Options, lent: &loan{}}
+		if hook(c) != nil {
+			lease.Destroy()
+			return
+		}
+	}
+	if !s.clean() {
+		lease.Destroy()
+		return
+	}
+	lease.Release()
+}
+
+// backend says what the client is connected to.
+func (d *db) backend() duet.Backend {
+	b := duet.Backend{Name: backendName, Dialect: duet.SQL, Abilities: abilities}
+	if v := d.version.Load(); v != nil {
+		b.ServerVersion = *v
+	}
+	return b
+}
+
+var abilities = duet.Abilities(duet.NestedTx, duet.WeakIsolation, duet.DeferrableTx, duet.RowCounts, duet.Streaming,
+	duet.SessionState, duet.SessionSettings, duet.ServerCancel, duet.TxCommands)
+
+// close drains the pool, bounded by ctx.
+func (d *db) close(ctx context.Context) error {
+	err := d.pool.Close(ctx)
+	if err == nil || errors.Is(err, pool.ErrClosed) {
+		return nil
+	}
+	return &duet.Error{Kind: duet.KindOther, Backend: backendName, Message: "closing the client", Err: err}
+}

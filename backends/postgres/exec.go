@@ -1,0 +1,434 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+
+	"github.com/duetdb/duet"
+	"github.com/duetdb/duet/backends/postgres/sqltext"
+	"github.com/duetdb/duet/backends/postgres/wire"
+)
+
+// run is one command being run on a session: the flight, what was put into it,
+// and what has come back.
+type run struct {
+	db *db
+	s  *session
+	k  *call
+
+	before []string // BEGIN and SAVEPOINT that travel ahead of the command
+	inTx   bool     // a transaction is open, or before opens one
+	lone   bool     // first use of the connection since it was idle
+	script bool     // by the simple protocol
+
+	f    *wire.Flight
+	desc *description
+	name string // what is bound; "" is the unnamed statement
+	main int    // the first step that is the command's own
+
+	setting bool // settings share the command's group, and its fate
+
+	preparing bool // the flight prepares name
+	dead      bool // the flight ended without ReadyForQuery
+	unsent    bool // and the server cannot have run any of it
+	params    []uint32
+	failed    *wire.ServerError
+	failedAt  int
+	mismatch  error
+}
+
+// exec runs the call once. The error is a *duet.Error, and run keeps what the
+// caller needs to know of it.
+func (r *run) exec(ctx context.Context) error {
+	if err := r.db.resolve(r.k, r.s.standardStrings()); err != nil {
+		return err
+	}
+	st := r.k.st
+	r.s.spoil(st)
+	r.script = r.k.into.kind == discardRows && len(r.k.args) == 0 && !isData(st.kind) || r.isScript()
+	if err := r.ahead(ctx); err != nil {
+		return err
+	}
+	if r.script {
+		return r.simple(ctx)
+	}
+	if r.desc = st.desc.Load(); r.desc == nil {
+		if err := r.describe(ctx); err != nil {
+			return err
+		}
+	}
+	if err := r.build(); err != nil {
+		return err
+	}
+	if err := r.send(ctx); err != nil {
+		return err
+	}
+	return r.read()
+}
+
+// isScript says whether Execute was given several commands.
+func (r *run) isScript() bool {
+	return r.k.into.kind == discardRows && len(r.k.args) == 0 && sqltext.Count(r.k.cmd, r.s.standardStrings(), 2) > 1
+}
+
+// ahead makes a round trip for what cannot share a group with the command:
+// settings before a BEGIN, which must come before anything that takes a
+// snapshot, and either of them before the simple protocol, which would run its
+// text even if they failed.
+func (r *run) ahead(ctx context.Context) error {
+	settings, err := settingCommands(r.s.applied, r.k.opt.Settings)
+	if err != nil {
+		return argumentError(r.k.cmd, err)
+	}
+	if len(settings) > 0 && (len(r.before) > 0 || r.script || needsOwnFlight(r.s.applied, r.k.opt.Settings)) {
+		r.s.applied = r.k.opt.Settings
+		r.setting = true
+		if err := r.roundTrip(ctx, settings); err != nil {
+			return err
+		}
+		r.setting = false
+	}
+	if len(r.before) > 0 && r.script {
+		before := r.before
+		r.before = nil
+		return r.roundTrip(ctx, before)
+	}
+	return nil
+}
+
+// roundTrip runs commands of duet's own by themselves.
+func (r *run) roundTrip(ctx context.Context, commands []string) error {
+	r.f = wire.NewFlight()
+	r.f.Lone = r.lone
+	for _, c := range commands {
+		if err := r.f.Command(c); err != nil {
+			return argumentError(r.k.cmd, err)
+		}
+	}
+	r.f.Sync()
+	r.main = r.f.Steps()
+	if err := r.send(ctx); err != nil {
+		return err
+	}
+	return r.readAll(nil)
+}
+
+// open starts a flight with what travels ahead of every command.
+func (r *run) open() error {
+	r.f = wire.NewFlight()
+	r.f.Lone = r.lone
+	for _, name := range r.s.closing {
+		if err := r.f.CloseStatement(name); err != nil {
+			return err
+		}
+	}
+	settings, err := settingCommands(r.s.applied, r.k.opt.Settings)
+	if err != nil {
+		return argumentError(r.k.cmd, err)
+	}
+	for _, c := range settings {
+		if err := r.f.Command(c); err != nil {
+			return argumentError(r.k.cmd, err)
+		}
+	}
+	if len(settings) > 0 {
+		r.s.applied = r.k.opt.Settings
+		r.setting = true
+	}
+	for _, c := range r.before {
+		if err := r.f.Command(c); err != nil {
+			return argumentError(r.k.cmd, err)
+		}
+	}
+	r.main = r.f.Steps()
+	return nil
+}
+
+// send hands the flight over.
+func (r *run) send(ctx context.Context) error {
+	if err := r.s.wc.Send(ctx, r.f); err != nil {
+		return r.lost(err)
+	}
+	r.s.closing = r.s.closing[:0]
+	r.lone = false
+	return nil
+}
+
+// lost makes the error of a flight that ended without ReadyForQuery.
+func (r *run) lost(err error) error {
+	r.dead = true
+	r.unsent = r.f.Unsent() || refusedFirst(err, r.f)
+	r.s.unsure = r.s.unsure || r.setting
+	return lost(err, r.f, r.k.st, duet.PhaseRun, !r.inTx)
+}
+
+// simple runs the text by the simple protocol.
+func (r *run) simple(ctx context.Context) error {
+	r.f = wire.NewFlight()
+	r.f.Lone = r.lone
+	r.main = 0
+	if err := r.f.Query(r.k.cmd); err != nil {
+		return argumentError(r.k.cmd, err)
+	}
+	if err := r.send(ctx); err != nil {
+		return err
+	}
+	return r.read()
+}
+
+// describe asks the server about a text that nobody has run yet, and prepares it
+// on the way. It costs a round trip, once for all connections of the pool.
+func (r *run) describe(ctx context.Context) error {
+	if err := r.open(); err != nil {
+		return err
+	}
+	name := ""
+	if r.keeps() {
+		name = r.s.newName()
+	}
+	if err := r.f.Parse(name, r.k.st.parsed.Text, nil); err != nil {
+		return argumentError(r.k.cmd, err)
+	}
+	if err := r.f.Describe(name); err != nil {
+		return err
+	}
+	r.f.Sync()
+	r.name, r.preparing = name, true
+	if err := r.send(ctx); err != nil {
+		return err
+	}
+	if err := r.readAll(nil); err != nil {
+		return err
+	}
+	if r.desc == nil {
+		return simpleError(duet.KindProtocol, duet.PhaseRun, r.k.cmd, "the server did not describe the statement")
+	}
+	r.before, r.setting = nil, false
+	r.k.st.desc.Store(r.desc)
+	if name != "" {
+		r.s.remember(r.k.st, name, r.desc, r.db.cfg.StatementCacheSize)
+	}
+	return nil
+}
+
+// keeps says whether the statement is prepared under a name.
+func (r *run) keeps() bool {
+	return r.k.st.cached && r.db.cfg.StatementCache == CacheNamed && r.db.cfg.StatementCacheSize > 0
+}
+
+// build makes the flight that runs the command.
+func (r *run) build() error {
+	if err := r.k.into.prepare(r.db.types, r.desc); err != nil {
+		return resultError(r.k.cmd, duet.PhasePrepare, err)
+	}
+	if err := r.open(); err != nil {
+		return err
+	}
+	st := r.k.st
+	r.preparing = false
+	if p := r.s.prepared[st]; p != nil && r.keeps() {
+		r.s.clock++
+		p.used = r.s.clock
+		r.name = p.name
+		if p.desc != r.desc && !sameParams(p.desc, r.desc) {
+			r.desc = p.desc
+			if err := r.k.into.prepare(r.db.types, r.desc); err != nil {
+				return resultError(r.k.cmd, duet.PhasePrepare, err)
+			}
+		}
+	} else {
+		r.preparing, r.name = true, ""
+		if r.keeps() {
+			r.name = r.s.newName()
+		}
+		if err := r.f.Parse(r.name, st.parsed.Text, r.desc.params); err != nil {
+			return argumentError(r.k.cmd, err)
+		}
+		if err := r.f.Describe(r.name); err != nil {
+			return err
+		}
+	}
+	buf, mark, err := r.f.BeginBind(r.name)
+	if err != nil {
+		return err
+	}
+	if buf, err = r.db.types.AppendArgs(buf, r.desc.params, r.k.values); err != nil {
+		return argumentError(r.k.cmd, err)
+	}
+	if err := r.f.EndBind(buf, mark, r.desc.formats); err != nil {
+		return argumentError(r.k.cmd, err)
+	}
+	r.f.Execute()
+	r.f.Sync()
+	return nil
+}
+
+func sameParams(a, b *description) bool {
+	if len(a.params) != len(b.params) {
+		return false
+	}
+	for i := range a.params {
+		if a.params[i] != b.params[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// read reads the answers of a flight that runs the command.
+func (r *run) read() error {
+	k := r.k
+	k.result = duet.Result{RowsAffected: -1}
+	k.into.reset()
+	if err := r.readAll(k.into); err != nil {
+		return err
+	}
+	if r.mismatch != nil {
+		return resultError(k.cmd, duet.PhaseRun, r.mismatch)
+	}
+	return k.into.finish(k.cmd)
+}
+
+// readAll reads the flight to its end, rows into the sink where there is one.
+func (r *run) readAll(into *sink) error {
+	r.failed = nil
+	for {
+		kind, body, err := r.f.Next()
+		if err != nil {
+			return r.lost(err)
+		}
+		if kind == wire.DataRow {
+			if into != nil && r.f.Step() >= r.main && r.mismatch == nil && into.kind != discardRows {
+				into.row(body)
+			}
+			continue
+		}
+		if kind == wire.Ready && r.f.Step() == r.f.Steps() {
+			return r.end()
+		}
+		if err := r.message(kind, body); err != nil {
+			r.s.wc.Fail(err)
+			return r.lost(err)
+		}
+	}
+}
+
+// message takes what is neither a row nor the end. An error means that the
+// server cannot be trusted any more.
+func (r *run) message(kind wire.Kind, body []byte) error {
+	own := r.f.Step() > r.main // the step has been counted already
+	switch kind {
+	case wire.ErrorResponse:
+		if r.failed != nil { // the first group's error is the reason for the others
+			return nil
+		}
+		err := wire.DecodeError(body)
+		se, ok := errors.AsType[*wire.ServerError](err)
+		if !ok {
+			return err
+		}
+		r.failed, r.failedAt = se, r.f.FailedStep()
+	case wire.ParseComplete:
+		if own && r.preparing && r.name != "" && r.desc != nil {
+			r.s.remember(r.k.st, r.name, r.desc, r.db.cfg.StatementCacheSize)
+		}
+	case wire.ParameterDescription:
+		params, err := wire.DecodeParameters(body)
+		r.params = params
+		return err
+	case wire.RowDescription:
+		if r.script {
+			return nil
+		}
+		fields, err := wire.DecodeFields(body)
+		if err != nil {
+			return err
+		}
+		r.described(fields)
+	case wire.NoData:
+		r.described(nil)
+	case wire.CommandComplete:
+		if own || r.script && r.f.Step() >= r.main {
+			r.k.result = parseTag(body)
+		}
+	}
+	return nil
+}
+
+// described takes the answer to Describe: the first description of the
+// statement, or one to be compared with what the flight was built for.
+func (r *run) described(fields []wire.Field) {
+	if r.desc == nil {
+		r.desc = newDescription(r.db.types, r.params, fields)
+		return
+	}
+	if r.desc.sameColumns(fields) {
+		return
+	}
+	// The statement has changed since it was described. It is already running:
+	// its rows are decoded as what they are now, if they came in the formats
+	// that this needs.
+	now := newDescription(r.db.types, r.desc.params, fields)
+	r.k.st.desc.Store(now)
+	if r.name != "" {
+		r.s.remember(r.k.st, r.name, now, r.db.cfg.StatementCacheSize)
+		r.s.closing = r.s.closing[:len(r.s.closing)-1] // it is the same name, not another one
+	}
+	if !sameFormats(now.formats, r.desc.formats) {
+		r.mismatch = errors.New("the statement's columns have changed since it was described; run it again")
+		return
+	}
+	r.desc = now
+	r.mismatch = r.k.into.prepare(r.db.types, now)
+}
+
+func sameFormats(a, b []int16) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// end takes the last ReadyForQuery: what failed, and whether the transaction is
+// where it should be.
+func (r *run) end() error {
+	f := r.f
+	if r.failed == nil && f.Copied {
+		f.Free()
+		return simpleError(duet.KindUnsupported, duet.PhaseRun, r.k.cmd, "COPY from or to the client cannot be run as a command")
+	}
+	if r.failed == nil {
+		f.Free()
+		r.f = nil
+		return nil
+	}
+	r.s.unsure = r.s.unsure || r.setting
+	st := r.k.st
+	if r.failedAt < r.main {
+		st = nil // it was not the command that failed, so that the position is not in its text
+	}
+	e := fromServer(r.failed, duet.PhaseRun, st)
+	e.Command = r.k.cmd
+	if f.Copied {
+		e.Kind, e.Hint = duet.KindUnsupported, "COPY from or to the client cannot be run as a command"
+	}
+	f.Free()
+	r.f = nil
+	if isStalePlan(e.Code, e.Message) {
+		r.stale()
+	}
+	return e
+}
+
+// stale lets go of a plan that no longer is what it was.
+func (r *run) stale() {
+	r.s.forget(r.k.st)
+	if d := r.k.st.desc.Load(); d == r.desc {
+		r.k.st.desc.CompareAndSwap(d, nil)
+	}
+}

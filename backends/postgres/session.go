@@ -1,0 +1,173 @@
+package postgres
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/duetdb/duet"
+	"github.com/duetdb/duet/backends/postgres/sqltext"
+	"github.com/duetdb/duet/backends/postgres/wire"
+)
+
+// session is one connection with what duet knows of its state on the server. It
+// is used by one goroutine at a time: whoever has borrowed it from the pool.
+type session struct {
+	wc *wire.Conn
+
+	prepared map[*statement]*preparedName
+	clock    uint64   // orders the uses of prepared statements
+	names    uint64   // names given so far: none is given twice
+	closing  []string // names to be dropped with the next flight
+
+	applied map[string]string // settings made by Options
+	unsure  bool              // applied may no longer be true: a transaction that set something was rolled back
+	dirty   bool              // the user's own text may have left something behind
+	locks   bool              // and others may be waiting for that
+}
+
+type preparedName struct {
+	name string
+	desc *description // what it was prepared as
+	used uint64
+}
+
+func newSession(wc *wire.Conn) *session {
+	return &session{wc: wc, prepared: map[*statement]*preparedName{}}
+}
+
+// standardStrings says how the server reads backslashes in strings.
+func (s *session) standardStrings() bool {
+	return s.wc.Parameter("standard_conforming_strings") != "off"
+}
+
+// newName gives a name that this connection has never had. An abandoned flight
+// may or may not have made its statement, so names are not used again.
+func (s *session) newName() string {
+	s.names++
+	return "duet_" + strconv.FormatUint(s.names, 10)
+}
+
+// remember notes a statement that the server has prepared, and lets go of the
+// least recently used one where there are too many.
+func (s *session) remember(st *statement, name string, d *description, limit int) {
+	if old := s.prepared[st]; old != nil {
+		s.closing = append(s.closing, old.name)
+		delete(s.prepared, st)
+	}
+	if len(s.prepared) >= limit {
+		var oldest *statement
+		for k, p := range s.prepared {
+			if oldest == nil || p.used < s.prepared[oldest].used {
+				oldest = k
+			}
+		}
+		s.forget(oldest)
+	}
+	s.clock++
+	s.prepared[st] = &preparedName{name: name, desc: d, used: s.clock}
+}
+
+// forget drops a prepared statement with the next flight.
+func (s *session) forget(st *statement) {
+	if p := s.prepared[st]; p != nil {
+		s.closing = append(s.closing, p.name)
+		delete(s.prepared, st)
+	}
+}
+
+// ask runs a text of ours by the simple protocol and gives its first value.
+func (s *session) ask(ctx context.Context, text string) (string, error) {
+	f := wire.NewFlight()
+	if err := f.Query(text); err != nil {
+		return "", err
+	}
+	value := ""
+	err := s.finish(ctx, f, func(body []byte) {
+		if len(body) > 6 && value == "" {
+			value = string(body[6:])
+		}
+	})
+	return value, err
+}
+
+// finish sends a flight of ours and reads it to its end.
+func (s *session) finish(ctx context.Context, f *wire.Flight, row func([]byte)) error {
+	if err := s.wc.Send(ctx, f); err != nil {
+		return lost(err, f, nil, duet.PhaseRun, false)
+	}
+	var failed error
+	for {
+		kind, body, err := f.Next()
+		if err != nil {
+			return lost(err, f, nil, duet.PhaseRun, false)
+		}
+		switch kind {
+		case wire.DataRow:
+			if row != nil {
+				row(body)
+			}
+		case wire.ErrorResponse:
+			failed = wire.DecodeError(body)
+		case wire.Ready:
+			if f.Step() < f.Steps() {
+				continue
+			}
+			f.Free()
+			if se, ok := failed.(*wire.ServerError); ok {
+				return fromServer(se, duet.PhaseRun, nil)
+			}
+			return failed
+		}
+	}
+}
+
+// resetText undoes what the user's own text may have done to a session.
+// Prepared statements stay.
+const resetText = "SELECT pg_advisory_unlock_all(); CLOSE ALL; UNLISTEN *; RESET SESSION AUTHORIZATION; RESET ALL; DISCARD TEMP"
+
+// resetTimeout bounds the resets that are waited for.
+const resetTimeout = 5 * time.Second
+
+// clean writes what makes the session fit for its next user. Its answers are
+// read by whoever reads next: nobody waits, except where locks are to be let go,
+// so that whoever comes next finds them free. It says whether the session can be
+// used again.
+func (s *session) clean() bool {
+	if s.wc.Err() != nil {
+		return false
+	}
+	f := wire.NewFlight()
+	if s.wc.Status() != 'I' {
+		if f.Query("ROLLBACK") != nil {
+			return false
+		}
+		s.dirty, s.locks = true, true
+	}
+	if s.dirty || s.unsure {
+		if f.Query(resetText) != nil {
+			return false
+		}
+	}
+	wait := s.locks
+	s.dirty, s.locks = false, false
+	if f.Len() == 0 {
+		f.Free()
+		return true
+	}
+	s.unsure, s.applied = false, nil
+	if !wait {
+		return s.wc.SendLazy(f) == nil
+	}
+	ctx, stop := context.WithTimeout(context.Background(), resetTimeout)
+	defer stop()
+	return s.finish(ctx, f, nil) == nil
+}
+
+// spoil notes that a text of the user may leave something behind.
+func (s *session) spoil(st *statement) {
+	if !st.tame && st.kind != sqltext.TransactionControl {
+		s.dirty = true
+		s.locks = s.locks || st.locks
+	}
+}

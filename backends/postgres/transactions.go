@@ -1,0 +1,322 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+
+	"github.com/duetdb/duet"
+	"github.com/duetdb/duet/backends/postgres/wire"
+	"github.com/duetdb/duet/pool"
+	"github.com/duetdb/duet/retry"
+)
+
+func (c *client) RetryingTx(ctx context.Context, fn func(context.Context, duet.Tx) error) error {
+	loop := retry.Loop{Budget: &c.db.budget, Classify: classify}
+	if c.opt.Retry != nil {
+		loop.Policy = *c.opt.Retry
+	}
+	if hook := c.db.cfg.Hooks.Retry; hook != nil {
+		loop.Notify = func(e retry.Event) {
+			hook(ctx, duet.RetryInfo{Backend: backendName, Name: c.opt.Name, Attempt: e.Attempt, Class: e.Class, Err: e.Err, Wait: e.Wait})
+		}
+	}
+	return loop.Run(ctx, func(ctx context.Context, n int) error {
+		return c.attempt(ctx, n, duet.Serializable, fn)
+	})
+}
+
+func (c *client) RawTx(ctx context.Context, fn func(context.Context, duet.Tx) error) error {
+	return c.attempt(ctx, 1, duet.IsolationDefault, fn)
+}
+
+// attempt runs fn once in a transaction on a connection of the pool.
+func (c *client) attempt(ctx context.Context, n int, isolation duet.Isolation, fn func(context.Context, duet.Tx) error) (err error) {
+	if err := unsupportedOptions(&c.opt); err != nil {
+		return err
+	}
+	if hook := c.db.cfg.Hooks.Tx; hook != nil {
+		watched, end := hook(ctx, duet.TxInfo{Backend: backendName, Name: c.opt.Name, Attempt: n})
+		if watched != nil {
+			ctx = watched
+		}
+		if end != nil {
+			defer func() { end(err) }()
+		}
+	}
+	lease, err := c.db.acquire(ctx, &c.opt, "")
+	if err != nil {
+		return err
+	}
+	x := newTransaction(c.db, lease, lease.Value(), &c.opt, isolation)
+	return runClosure(pool.MarkContext(ctx, lease), x, fn)
+}
+
+func (c *conn) RawTx(ctx context.Context, fn func(context.Context, duet.Tx) error) error {
+	x, err := c.open()
+	if err != nil {
+		return err
+	}
+	defer c.closed()
+	return runClosure(ctx, x, fn)
+}
+
+func (c *conn) Begin(ctx context.Context) (duet.OpenTx, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, acquireError(err, "")
+	}
+	x, err := c.open()
+	if err != nil {
+		return nil, err
+	}
+	return &openTx{tx: x, after: c.closed}, nil
+}
+
+// open begins a transaction on a lent connection, which it keeps busy.
+func (c *conn) open() (*tx, error) {
+	if err := unsupportedOptions(c.opt); err != nil {
+		return nil, err
+	}
+	if err := c.lent.enter(""); err != nil {
+		return nil, err
+	}
+	c.s.dirty = true
+	if c.s.wc.Status() != 'I' {
+		c.lent.leave()
+		return nil, simpleError(duet.KindInvalidArgument, duet.PhasePrepare, "", "a transaction that was begun by hand is open on the connection")
+	}
+	x := newTransaction(c.db, nil, c.s, c.opt, duet.IsolationDefault)
+	c.lent.mu.Lock()
+	c.lent.open = x.t
+	c.lent.mu.Unlock()
+	return x, nil
+}
+
+// closed notes that the transaction on the lent connection has ended.
+func (c *conn) closed() {
+	c.lent.mu.Lock()
+	c.lent.open, c.lent.busy = nil, false
+	c.lent.mu.Unlock()
+}
+
+// expire ends a transaction whose connection is taken away; false means that
+// something is running in it.
+func (t *transaction) expire() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.busy {
+		return false
+	}
+	t.ended = true
+	return true
+}
+
+func (c *client) Begin(ctx context.Context) (duet.OpenTx, error) {
+	if err := unsupportedOptions(&c.opt); err != nil {
+		return nil, err
+	}
+	lease, err := c.db.acquire(ctx, &c.opt, "")
+	if err != nil {
+		return nil, err
+	}
+	return &openTx{tx: newTransaction(c.db, lease, lease.Value(), &c.opt, duet.IsolationDefault)}, nil
+}
+
+// runClosure runs fn and ends the transaction as its return decides. A panic or
+// runtime.Goexit in fn rolls back and goes on.
+func runClosure(ctx context.Context, x *tx, fn func(context.Context, duet.Tx) error) (err error) {
+	returned := false
+	defer func() {
+		if !returned {
+			x.t.finish(ctx, x.scope, false)
+		}
+	}()
+	err = fn(ctx, x)
+	returned = true
+	if err == nil {
+		return x.t.commit(ctx, x.scope)
+	}
+	failed := x.t.finish(ctx, x.scope, false)
+	if failed != nil && classify(failed) != retry.Permanent && classify(err) == retry.Permanent && ctx.Err() == nil && !errors.Is(err, duet.ErrCommitUnknown) {
+		return &duet.Error{Kind: duet.KindOf(failed), Backend: backendName, Phase: duet.PhaseRun, Err: errors.Join(err, failed)}
+	}
+	return err
+}
+
+// finish ends the transaction without a COMMIT and gives the first statement
+// that failed. The connection goes back.
+func (t *transaction) finish(ctx context.Context, s *scope, keep bool) error {
+	t.mu.Lock()
+	if t.ended {
+		t.mu.Unlock()
+		return nil
+	}
+	t.ended, s.ended = true, true
+	failed, busy := t.failed, t.busy
+	t.mu.Unlock()
+	if t.began && !busy && t.s.wc.Err() == nil {
+		t.undo(ctx)
+	}
+	t.giveBack(busy)
+	return failed
+}
+
+// undo rolls back: it waits for the answer while ctx lasts, and leaves it to the
+// background otherwise.
+func (t *transaction) undo(ctx context.Context) {
+	if ctx.Err() == nil && !t.s.wc.Busy() {
+		if t.rollback(ctx) == nil || t.s.wc.Err() != nil {
+			return
+		}
+	}
+	f := wire.NewFlight()
+	if f.Command("ROLLBACK") == nil {
+		f.Sync()
+		_ = t.s.wc.SendAbandoned(f)
+	}
+}
+
+// giveBack returns the connection; one that somebody still uses is closed.
+func (t *transaction) giveBack(busy bool) {
+	t.s.unsure = t.s.unsure || len(t.s.applied) > 0
+	if t.lease == nil {
+		return
+	}
+	if busy {
+		t.s.wc.Fail(errors.New("its transaction ended while a call was still running on it"))
+		t.lease.Destroy()
+		return
+	}
+	t.db.release(t.lease)
+}
+
+// commit commits, or says why not.
+func (t *transaction) commit(ctx context.Context, s *scope) error {
+	t.mu.Lock()
+	failed, dead, busy := t.failed, t.dead, t.busy
+	t.mu.Unlock()
+	if busy {
+		_ = t.finish(ctx, s, false)
+		return simpleError(duet.KindInvalidArgument, duet.PhaseCommit, "", "the transaction was ended while it was in use: by another goroutine, or by rows that were not closed; it was rolled back")
+	}
+	if dead != nil {
+		_ = t.finish(ctx, s, false)
+		return dead
+	}
+	if failed != nil {
+		_ = t.finish(ctx, s, false)
+		return swallowedError(failed)
+	}
+	t.mu.Lock()
+	t.ended, s.ended = true, true
+	t.mu.Unlock()
+	defer t.giveBack(false)
+	if !t.began {
+		return nil // nothing was asked of the server
+	}
+	if err := ctx.Err(); err != nil {
+		t.undo(ctx)
+		e := acquireError(err, "")
+		e.Phase = duet.PhaseCommit
+		return e
+	}
+	return t.sendCommit(ctx)
+}
+
+// sendCommit sends COMMIT and reads its answer.
+func (t *transaction) sendCommit(ctx context.Context) error {
+	f := wire.NewFlight()
+	f.NoCancel = true // a COMMIT that runs is not stopped: its answer is what matters
+	if err := f.Command("COMMIT"); err != nil {
+		return err
+	}
+	f.Sync()
+	if err := t.s.wc.Send(ctx, f); err != nil {
+		return t.commitLost(err, f)
+	}
+	var failed error
+	tag := ""
+	for {
+		kind, body, err := f.Next()
+		if err != nil {
+			return t.commitLost(err, f)
+		}
+		switch kind {
+		case wire.CommandComplete:
+			tag = parseTag(body).Status
+		case wire.ErrorResponse:
+			failed = wire.DecodeError(body)
+		case wire.Ready:
+			f.Free()
+			return t.committed(tag, failed)
+		}
+	}
+}
+
+// committed judges the answer to COMMIT.
+func (t *transaction) committed(tag string, failed error) error {
+	if se, ok := errors.AsType[*wire.ServerError](failed); ok {
+		return fromServer(se, duet.PhaseCommit, nil)
+	}
+	if failed != nil {
+		return failed
+	}
+	if t.s.wc.Status() != 'I' {
+		err := simpleError(duet.KindProtocol, duet.PhaseCommit, "", "the server left the transaction open after COMMIT")
+		t.s.wc.Fail(err)
+		return err
+	}
+	if tag != "COMMIT" { // the server rolls a failed transaction back
+		return simpleError(duet.KindOther, duet.PhaseCommit, "", "the server answered COMMIT with "+tag+": the transaction was rolled back")
+	}
+	return nil
+}
+
+// commitLost is the error of a COMMIT without an answer.
+func (t *transaction) commitLost(err error, f *wire.Flight) error {
+	e := lost(err, f, nil, duet.PhaseCommit, false)
+	if f.Unsent() || refusedFirst(err, f) {
+		return e
+	}
+	e.Kind = duet.KindCommitUnknown
+	e.Message = "COMMIT was sent and its answer was lost: the transaction may or may not have been applied"
+	return e
+}
+
+// openTx is a transaction that its user ends.
+type openTx struct {
+	*tx
+	after func()
+}
+
+func (o *openTx) Commit(ctx context.Context) error {
+	t := o.t
+	t.mu.Lock()
+	ended := t.ended
+	t.mu.Unlock()
+	if ended {
+		return simpleError(duet.KindClosed, duet.PhaseCommit, "", "the transaction has ended")
+	}
+	err := t.commit(ctx, o.scope)
+	o.done()
+	return err
+}
+
+func (o *openTx) Rollback(ctx context.Context) error {
+	t := o.t
+	t.mu.Lock()
+	ended := t.ended
+	t.mu.Unlock()
+	if ended {
+		return nil
+	}
+	_ = t.finish(ctx, o.scope, false)
+	o.done()
+	return nil
+}
+
+func (o *openTx) done() {
+	if o.after != nil {
+		o.after()
+		o.after = nil
+	}
+}

@@ -1,0 +1,422 @@
+package postgres
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/duetdb/duet"
+	"github.com/duetdb/duet/backends/postgres/wire"
+	"github.com/duetdb/duet/pool"
+)
+
+// transaction is what all handles of one transaction share: the outer one, its
+// nested ones, and views of them.
+type transaction struct {
+	db     *db
+	lease  *pool.Lease[*session] // nil on a lent connection
+	s      *session
+	opt    *duet.Options
+	begin  string
+	began  bool
+	points int // savepoints made
+
+	mu     sync.Mutex
+	busy   bool
+	ended  bool
+	failed error    // the first statement that failed, and was not undone by a savepoint
+	dead   error    // why nothing can run in it any more
+	ahead  []string // SAVEPOINT and RELEASE that travel ahead of the next statement
+}
+
+// tx is one handle: the transaction itself, or a nested one.
+type tx struct {
+	t     *transaction
+	opt   *duet.Options
+	scope *scope
+	bad   error // options that a view cannot have
+}
+
+// scope is how long a handle lives: until its closure returns.
+type scope struct {
+	outer *scope
+	inner *scope // the nested one that is open
+	ended bool
+}
+
+func newTransaction(d *db, lease *pool.Lease[*session], s *session, opt *duet.Options, isolation duet.Isolation) *tx {
+	t := &transaction{db: d, lease: lease, s: s, opt: opt, begin: beginText(s, opt, isolation)}
+	return &tx{t: t, opt: opt, scope: &scope{}}
+}
+
+// beginText is the BEGIN of a transaction; isolation is the level where the
+// options name none.
+func beginText(s *session, opt *duet.Options, isolation duet.Isolation) string {
+	if opt.Isolation != duet.IsolationUnset {
+		isolation = opt.Isolation
+	}
+	access := opt.Access
+	if s.wc.Parameter("in_hot_standby") == "on" && opt.Isolation == duet.IsolationUnset && isolation == duet.Serializable {
+		isolation, access = duet.RepeatableRead, duet.ReadOnly // a standby has nothing stronger
+	}
+	var b strings.Builder
+	b.WriteString("BEGIN")
+	if level := isolation.String(); level != "" {
+		b.WriteString(" ISOLATION LEVEL " + level)
+	}
+	if mode := access.String(); mode != "" {
+		b.WriteString(" " + mode)
+	}
+	switch opt.Deferrable {
+	case duet.On:
+		b.WriteString(" DEFERRABLE")
+	case duet.Off:
+		b.WriteString(" NOT DEFERRABLE")
+	}
+	return b.String()
+}
+
+// enter takes the transaction for one call of a handle.
+func (x *tx) enter(cmd string) error {
+	if x.bad != nil {
+		return x.bad
+	}
+	if err := unsupportedOptions(x.opt); err != nil {
+		return err
+	}
+	t := x.t
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case x.scope.ended || t.ended:
+		return simpleError(duet.KindClosed, duet.PhasePrepare, cmd, "the transaction has ended")
+	case t.dead != nil:
+		return &duet.Error{Kind: duet.KindClosed, Backend: backendName, Phase: duet.PhasePrepare, Command: cmd, Message: "the transaction was lost", Err: t.dead}
+	case t.busy:
+		return simpleError(duet.KindInvalidArgument, duet.PhasePrepare, cmd, "the transaction is in use: by another goroutine, or by rows that were not closed")
+	case x.scope.inner != nil:
+		return simpleError(duet.KindInvalidArgument, duet.PhasePrepare, cmd, "a nested transaction is open: use its handle")
+	}
+	t.busy = true
+	return nil
+}
+
+func (t *transaction) leave() {
+	t.mu.Lock()
+	t.busy = false
+	t.mu.Unlock()
+}
+
+// fail notes what a statement failed with.
+func (t *transaction) fail(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.failed == nil {
+		t.failed = err
+	}
+}
+
+// kill ends the transaction because nobody can tell its state any more.
+func (t *transaction) kill(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.dead == nil {
+		t.dead = err
+	}
+	if t.failed == nil {
+		t.failed = err
+	}
+}
+
+// before is what travels ahead of the next statement.
+func (t *transaction) before() []string {
+	if t.began {
+		return t.ahead
+	}
+	return append([]string{t.begin}, t.ahead...)
+}
+
+// exec runs something in the transaction; do is called with a fresh run each
+// time. Where the flight of BEGIN and the first statement was lost, or met a
+// stale plan, it is played again: nobody has seen anything of it. reading says
+// that do leaves the flight open.
+func (t *transaction) exec(ctx context.Context, k *call, reading bool, do func(*run) error) error {
+	stale := false
+	for moves := 0; ; moves++ {
+		r := run{db: t.db, s: t.s, k: k, before: t.before(), inTx: true, lone: !t.began}
+		err := do(&r)
+		if err == nil {
+			t.sent()
+			if reading { // nothing has ended yet that could be checked
+				return nil
+			}
+			return t.settle(t.checkStatus(k), false)
+		}
+		fresh := !t.began && ctx.Err() == nil
+		if fresh && r.dead && t.lease != nil && duet.KindOf(err) == duet.KindUnavailable && moves < maxMoves+int(t.db.pool.Stat().MaxSize) {
+			if t.move(ctx) == nil {
+				continue
+			}
+		}
+		if fresh && !stale && r.isStale(err) && t.rollback(ctx) == nil {
+			stale = true
+			continue
+		}
+		if status := t.s.wc.Status(); r.dead || status == 'T' || status == 'E' {
+			t.sent()
+		}
+		return t.settle(err, r.dead)
+	}
+}
+
+// sent notes that BEGIN and what else had to go ahead have gone.
+func (t *transaction) sent() {
+	t.mu.Lock()
+	t.began, t.ahead = true, nil
+	t.mu.Unlock()
+}
+
+// settle notes how a statement ended.
+func (t *transaction) settle(err error, dead bool) error {
+	if err == nil {
+		return nil
+	}
+	if dead || t.s.wc.Err() != nil {
+		t.kill(err)
+	} else if t.began && t.s.wc.Status() == 'E' {
+		t.fail(err)
+	}
+	return err
+}
+
+// checkStatus holds the transaction to what the server says of it: nothing may
+// run outside of it.
+func (t *transaction) checkStatus(k *call) error {
+	switch status := t.s.wc.Status(); {
+	case status == 'T', status == 'E' && t.began:
+		return nil
+	default:
+		err := simpleError(duet.KindInvalidArgument, duet.PhaseRun, k.cmd, "the command ended the transaction: the closure's return, Commit and Rollback decide that")
+		t.kill(err)
+		return err
+	}
+}
+
+// move takes another connection for a transaction of which nothing is left.
+func (t *transaction) move(ctx context.Context) error {
+	lease, err := t.db.acquire(ctx, t.opt, "")
+	if err != nil {
+		return err
+	}
+	t.lease.Destroy()
+	t.lease, t.s = lease, lease.Value()
+	return nil
+}
+
+// run sends commands of duet's own as one group.
+func (t *transaction) run(ctx context.Context, lone bool, commands ...string) error {
+	f := wire.NewFlight()
+	f.Lone = lone
+	for _, c := range commands {
+		if err := f.Command(c); err != nil {
+			return err
+		}
+	}
+	f.Sync()
+	return t.s.finish(ctx, f, nil)
+}
+
+func (t *transaction) rollback(ctx context.Context) error { return t.run(ctx, false, "ROLLBACK") }
+
+func (x *tx) do(ctx context.Context, cmd string, args []any, into *sink) (duet.Result, error) {
+	none := duet.Result{RowsAffected: -1}
+	if err := x.enter(cmd); err != nil {
+		return none, err
+	}
+	defer x.t.leave()
+	ctx, end := x.t.db.begin(ctx, x.opt, cmd, len(args), true)
+	k := call{cmd: cmd, args: args, opt: x.opt, into: into}
+	into.lax = x.opt.Columns == duet.ColumnsLax
+	err := x.t.exec(ctx, &k, false, func(r *run) error { return r.exec(ctx) })
+	if end != nil {
+		end(k.result, err)
+	}
+	if err != nil {
+		return none, err
+	}
+	return k.result, nil
+}
+
+func (x *tx) Query(ctx context.Context, cmd string, out any, args ...any) error {
+	into, err := sliceSink(out)
+	if err != nil {
+		return argumentError(cmd, err)
+	}
+	_, err = x.do(ctx, cmd, args, &into)
+	return err
+}
+
+func (x *tx) QueryOne(ctx context.Context, cmd string, out any, args ...any) error {
+	into, err := oneSink(out)
+	if err != nil {
+		return argumentError(cmd, err)
+	}
+	_, err = x.do(ctx, cmd, args, &into)
+	return err
+}
+
+func (x *tx) QueryJSON(ctx context.Context, cmd string, out *[]byte, args ...any) error {
+	return queryJSON(x, ctx, cmd, out, intoJSON, args)
+}
+
+func (x *tx) QueryOneJSON(ctx context.Context, cmd string, out *[]byte, args ...any) error {
+	return queryJSON(x, ctx, cmd, out, intoOneJSON, args)
+}
+
+func (x *tx) Execute(ctx context.Context, cmd string, args ...any) (duet.Result, error) {
+	into := sink{kind: discardRows}
+	return x.do(ctx, cmd, args, &into)
+}
+
+func (x *tx) Rows(ctx context.Context, cmd string, args ...any) (duet.Rows, error) {
+	if err := x.enter(cmd); err != nil {
+		return nil, err
+	}
+	t := x.t
+	ctx, end := t.db.begin(ctx, x.opt, cmd, len(args), true)
+	var w *rows
+	k := call{cmd: cmd}
+	err := t.exec(ctx, &k, true, func(r *run) (err error) {
+		w, err = openRows(ctx, t.db, r.s, x.opt, cmd, args, func(own *run) {
+			own.before, own.inTx, own.lone = r.before, true, r.lone
+		})
+		r.dead, r.unsent, r.desc = w.r.dead, w.r.unsent, w.r.desc
+		return err
+	})
+	if err != nil {
+		t.leave()
+		if end != nil {
+			end(duet.Result{RowsAffected: -1}, err)
+		}
+		return nil, err
+	}
+	w.end = end
+	w.finish = func(w *rows) error {
+		defer t.leave()
+		return t.settleRows(w)
+	}
+	return w, nil
+}
+
+// settleRows notes how rows in the transaction ended.
+func (t *transaction) settleRows(w *rows) error {
+	switch {
+	case w.done && t.s.wc.Err() == nil && t.s.wc.Status() != 'E':
+		return t.checkStatus(&w.k)
+	case w.done && t.s.wc.Err() == nil:
+		err := w.err
+		if err == nil {
+			err = simpleError(duet.KindOther, duet.PhaseRun, w.k.cmd, "the rows ended with an error")
+		}
+		t.fail(err)
+	case t.s.wc.Err() != nil:
+		t.kill(t.s.wc.Err())
+	}
+	return nil
+}
+
+func (x *tx) With(over duet.Options) duet.Tx {
+	opt := x.opt.Merge(over)
+	view := &tx{t: x.t, opt: &opt, scope: x.scope, bad: x.bad}
+	if over.Isolation != duet.IsolationUnset || over.Access != duet.AccessUnset || over.Deferrable != duet.Unset {
+		view.bad = simpleError(duet.KindInvalidArgument, duet.PhasePrepare, "", "Isolation, Access and Deferrable cannot be changed inside a transaction: set them before it begins")
+	}
+	return view
+}
+
+func (x *tx) Backend() duet.Backend { return x.t.db.backend() }
+
+// Nested runs fn in a savepoint.
+func (x *tx) Nested(ctx context.Context, fn func(context.Context, duet.Tx) error) error {
+	if err := x.enter(""); err != nil {
+		return err
+	}
+	t := x.t
+	t.mu.Lock()
+	t.busy = false
+	before := t.failed
+	t.points++
+	name := "duet_" + strconv.Itoa(t.points)
+	inner := &scope{outer: x.scope}
+	x.scope.inner = inner
+	t.ahead = append(t.ahead, "SAVEPOINT "+name)
+	t.mu.Unlock()
+	nested := &tx{t: t, opt: x.opt, scope: inner}
+	returned := false
+	defer func() {
+		t.mu.Lock()
+		inner.ended = true
+		x.scope.inner = nil
+		t.mu.Unlock()
+		if !returned { // a panic or Goexit: the whole transaction will be rolled back
+			t.fail(simpleError(duet.KindClosed, duet.PhaseRun, "", "a nested transaction panicked"))
+		}
+	}()
+	err := fn(ctx, nested)
+	returned = true
+	return t.endNested(ctx, name, before, err)
+}
+
+// endNested releases the savepoint, or goes back to it.
+func (t *transaction) endNested(ctx context.Context, name string, before, err error) error {
+	t.mu.Lock()
+	failed, dead := t.failed, t.dead
+	sent := true
+	for i, c := range t.ahead {
+		if c == "SAVEPOINT "+name { // nothing ran in it
+			t.ahead = t.ahead[:i]
+			sent = false
+			break
+		}
+	}
+	t.mu.Unlock()
+	if dead != nil {
+		if err == nil {
+			err = dead
+		}
+		return err
+	}
+	swallowed := err == nil && failed != nil && before == nil
+	if swallowed {
+		err = swallowedError(failed)
+	}
+	if !sent {
+		return err
+	}
+	if err == nil {
+		t.mu.Lock()
+		t.ahead = append(t.ahead, "RELEASE SAVEPOINT "+name)
+		t.mu.Unlock()
+		return nil
+	}
+	t.mu.Lock()
+	t.ahead = nil
+	t.mu.Unlock()
+	if back := t.run(ctx, false, "ROLLBACK TO SAVEPOINT "+name, "RELEASE SAVEPOINT "+name); back != nil {
+		t.kill(back)
+		return err
+	}
+	t.mu.Lock()
+	t.failed = before
+	t.mu.Unlock()
+	return err
+}
+
+// swallowedError says that a closure returned nil although a statement had
+// failed.
+func swallowedError(failed error) error {
+	e := &duet.Error{Kind: duet.KindOf(failed), Backend: backendName, Phase: duet.PhaseRun,
+		Message: "the closure returned nil, but a statement in its transaction had failed", Err: failed}
+	return e
+}
