@@ -33,8 +33,8 @@ import (
 // # Contexts, errors, concurrency
 //
 // Every call returns within milliseconds of its ctx's end, with an error for
-// which errors.Is(err, ctx.Err()) holds. Failures are *[Error]; the sentinels
-// of this package work with errors.Is. A Client may be used by any number of
+// which errors.Is(err, ctx.Err()) holds. Failures hold an *[Error] for errors.As;
+// the sentinels of this package work with errors.Is. A Client may be used by any number of
 // goroutines at once; a Tx and a Conn are for one goroutine at a time, and a
 // second call while one is running fails with [ErrInvalidArgument].
 //

@@ -30,8 +30,8 @@ type Hooks struct {
 	// Connect is called after a connection was made, or could not be made.
 	Connect func(ctx context.Context, c ConnectInfo)
 
-	// CommitResolved is called after the outcome of a commit whose answer was
-	// lost was looked up.
+	// CommitResolved is called for each commit whose answer was lost, with what
+	// is known of its outcome.
 	CommitResolved func(ctx context.Context, r CommitInfo)
 
 	// Notice is called for each notice or warning that the server sends.
@@ -108,7 +108,7 @@ type ConnectInfo struct {
 	Err error
 }
 
-// CommitInfo describes the resolution of a commit whose answer was lost.
+// CommitInfo says what is known of a commit whose answer was lost.
 type CommitInfo struct {
 	// Name is Options.Name.
 	Name string

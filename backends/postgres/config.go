@@ -37,9 +37,10 @@ type Config struct {
 	// not. Nobody waits for it. Default 5 seconds.
 	CancelTimeout time.Duration
 
-	// OnConnect is called with each new connection before its first use, in a
-	// session that nobody resets: what it sets stays. An error closes the
-	// connection and fails the call that needed it.
+	// OnConnect is called with each new connection before its first use. What it
+	// prepares or makes stays, but a session's reset undoes its SETs, too:
+	// settings belong into the DSN's options, or into Options.Settings. An error
+	// closes the connection and fails the call that needed it.
 	OnConnect func(ctx context.Context, conn duet.Conn) error
 	// OnAcquire is called each time a connection is lent; an error fails the
 	// call and closes the connection.

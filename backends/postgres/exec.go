@@ -134,6 +134,7 @@ func (r *run) open() error {
 	if len(settings) > 0 {
 		r.s.applied = r.k.opt.Settings
 		r.setting = true
+		r.s.setInTx = r.s.setInTx || r.inTx
 	}
 	for _, c := range r.before {
 		if err := r.f.Command(c); err != nil {
@@ -279,14 +280,14 @@ func sameParams(a, b *description) bool {
 func (r *run) read() error {
 	k := r.k
 	k.result = duet.Result{RowsAffected: -1}
-	k.into.reset()
+	k.into.reset(r.desc)
 	if err := r.readAll(k.into); err != nil {
 		return err
 	}
 	if r.mismatch != nil {
 		return resultError(k.cmd, duet.PhaseRun, r.mismatch)
 	}
-	return k.into.finish(k.cmd)
+	return k.into.finish(k.cmd, r.desc)
 }
 
 // readAll reads the flight to its end, rows into the sink where there is one.

@@ -21,6 +21,7 @@ type session struct {
 	closing  []string // names to be dropped with the next flight
 
 	applied map[string]string // settings made by Options
+	setInTx bool              // some of them inside a transaction, which may have been rolled back since
 	unsure  bool              // applied may no longer be true: a transaction that set something was rolled back
 	dirty   bool              // the user's own text may have left something behind
 	locks   bool              // and others may be waiting for that
@@ -144,7 +145,7 @@ func (s *session) clean() bool {
 		}
 		s.dirty, s.locks = true, true
 	}
-	if s.dirty || s.unsure {
+	if s.dirty || s.unsure || s.setInTx {
 		if f.Query(resetText) != nil {
 			return false
 		}
@@ -155,7 +156,7 @@ func (s *session) clean() bool {
 		f.Free()
 		return true
 	}
-	s.unsure, s.applied = false, nil
+	s.unsure, s.setInTx, s.applied = false, false, nil
 	if !wait {
 		return s.wc.SendLazy(f) == nil
 	}

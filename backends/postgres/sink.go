@@ -46,12 +46,17 @@ func oneSink(out any) (k sink, err error) {
 	return k, err
 }
 
-// reset empties the destination: at each call, and at each attempt of a call.
-func (k *sink) reset() {
+// reset empties the destination: at each call, and at each attempt of a call. d
+// may be nil.
+func (k *sink) reset(d *description) {
 	k.rows, k.err = 0, nil
 	switch k.kind {
 	case intoSlice:
-		k.slice.Reset()
+		expected := 0
+		if d != nil {
+			expected = int(d.expected.Load())
+		}
+		k.slice.ResetFor(expected)
 	case intoOne:
 		k.one.Reset()
 	case intoJSON, intoOneJSON:
@@ -106,7 +111,10 @@ func (k *sink) row(body []byte) {
 }
 
 // finish checks what came and hands it over.
-func (k *sink) finish(cmd string) error {
+func (k *sink) finish(cmd string, d *description) error {
+	if k.kind == intoSlice && d != nil && int(d.expected.Load()) != k.rows {
+		d.expected.Store(int64(k.rows))
+	}
 	switch k.kind {
 	case intoOne, intoOneJSON:
 		if k.rows == 0 {

@@ -33,6 +33,7 @@ type description struct {
 
 	decoders atomic.Pointer[[]decoderFor]
 	json     atomic.Pointer[codec.JSONEncoder]
+	expected atomic.Int64 // rows of the last result: room for as many is made at once
 }
 
 type decoderFor struct {

@@ -127,7 +127,7 @@ func runClosure(ctx context.Context, x *tx, fn func(context.Context, duet.Tx) er
 	returned := false
 	defer func() {
 		if !returned {
-			x.t.finish(ctx, x.scope, false)
+			x.t.finish(ctx, x.scope)
 		}
 	}()
 	err = fn(ctx, x)
@@ -135,7 +135,7 @@ func runClosure(ctx context.Context, x *tx, fn func(context.Context, duet.Tx) er
 	if err == nil {
 		return x.t.commit(ctx, x.scope)
 	}
-	failed := x.t.finish(ctx, x.scope, false)
+	failed := x.t.finish(ctx, x.scope)
 	if failed != nil && classify(failed) != retry.Permanent && classify(err) == retry.Permanent && ctx.Err() == nil && !errors.Is(err, duet.ErrCommitUnknown) {
 		return &duet.Error{Kind: duet.KindOf(failed), Backend: backendName, Phase: duet.PhaseRun, Err: errors.Join(err, failed)}
 	}
@@ -144,7 +144,7 @@ func runClosure(ctx context.Context, x *tx, fn func(context.Context, duet.Tx) er
 
 // finish ends the transaction without a COMMIT and gives the first statement
 // that failed. The connection goes back.
-func (t *transaction) finish(ctx context.Context, s *scope, keep bool) error {
+func (t *transaction) finish(ctx context.Context, s *scope) error {
 	t.mu.Lock()
 	if t.ended {
 		t.mu.Unlock()
@@ -153,7 +153,7 @@ func (t *transaction) finish(ctx context.Context, s *scope, keep bool) error {
 	t.ended, s.ended = true, true
 	failed, busy := t.failed, t.busy
 	t.mu.Unlock()
-	if t.began && !busy && t.s.wc.Err() == nil {
+	if !busy && t.began && t.s.wc.Err() == nil {
 		t.undo(ctx)
 	}
 	t.giveBack(busy)
@@ -177,7 +177,6 @@ func (t *transaction) undo(ctx context.Context) {
 
 // giveBack returns the connection; one that somebody still uses is closed.
 func (t *transaction) giveBack(busy bool) {
-	t.s.unsure = t.s.unsure || len(t.s.applied) > 0
 	if t.lease == nil {
 		return
 	}
@@ -195,15 +194,15 @@ func (t *transaction) commit(ctx context.Context, s *scope) error {
 	failed, dead, busy := t.failed, t.dead, t.busy
 	t.mu.Unlock()
 	if busy {
-		_ = t.finish(ctx, s, false)
+		_ = t.finish(ctx, s)
 		return simpleError(duet.KindInvalidArgument, duet.PhaseCommit, "", "the transaction was ended while it was in use: by another goroutine, or by rows that were not closed; it was rolled back")
 	}
 	if dead != nil {
-		_ = t.finish(ctx, s, false)
+		_ = t.finish(ctx, s)
 		return dead
 	}
 	if failed != nil {
-		_ = t.finish(ctx, s, false)
+		_ = t.finish(ctx, s)
 		return swallowedError(failed)
 	}
 	t.mu.Lock()
@@ -219,6 +218,11 @@ func (t *transaction) commit(ctx context.Context, s *scope) error {
 		e.Phase = duet.PhaseCommit
 		return e
 	}
+	if t.opt.Timeout > 0 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, t.opt.Timeout)
+		defer stop()
+	}
 	return t.sendCommit(ctx)
 }
 
@@ -231,14 +235,14 @@ func (t *transaction) sendCommit(ctx context.Context) error {
 	}
 	f.Sync()
 	if err := t.s.wc.Send(ctx, f); err != nil {
-		return t.commitLost(err, f)
+		return t.commitLost(ctx, err, f)
 	}
 	var failed error
 	tag := ""
 	for {
 		kind, body, err := f.Next()
 		if err != nil {
-			return t.commitLost(err, f)
+			return t.commitLost(ctx, err, f)
 		}
 		switch kind {
 		case wire.CommandComplete:
@@ -272,13 +276,16 @@ func (t *transaction) committed(tag string, failed error) error {
 }
 
 // commitLost is the error of a COMMIT without an answer.
-func (t *transaction) commitLost(err error, f *wire.Flight) error {
+func (t *transaction) commitLost(ctx context.Context, err error, f *wire.Flight) error {
 	e := lost(err, f, nil, duet.PhaseCommit, false)
 	if f.Unsent() || refusedFirst(err, f) {
 		return e
 	}
 	e.Kind = duet.KindCommitUnknown
 	e.Message = "COMMIT was sent and its answer was lost: the transaction may or may not have been applied"
+	if hook := t.db.cfg.Hooks.CommitResolved; hook != nil {
+		hook(ctx, duet.CommitInfo{Name: t.opt.Name, Err: e})
+	}
 	return e
 }
 
@@ -309,7 +316,7 @@ func (o *openTx) Rollback(ctx context.Context) error {
 	if ended {
 		return nil
 	}
-	_ = t.finish(ctx, o.scope, false)
+	_ = t.finish(ctx, o.scope)
 	o.done()
 	return nil
 }

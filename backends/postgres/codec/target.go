@@ -42,8 +42,18 @@ func (s *Slice) Len() int { return s.header.len }
 
 // Reset makes the slice empty, not nil and without capacity: rows are never
 // written over those of an earlier result, which the caller may have kept.
-func (s *Slice) Reset() {
-	valueAt(ptr(s.header), s.typ).Set(reflect.MakeSlice(s.typ, 0, 0))
+func (s *Slice) Reset() { s.ResetFor(0) }
+
+// mostExpected bounds the memory, in bytes, that ResetFor makes ahead of rows.
+const mostExpected = 1 << 20
+
+// ResetFor is Reset with room for as many rows as are expected, bounded to 1
+// MiB: rows that come as expected are then stored without growing.
+func (s *Slice) ResetFor(rows int) {
+	if s.size > 0 {
+		rows = min(rows, int(mostExpected/s.size))
+	}
+	valueAt(ptr(s.header), s.typ).Set(reflect.MakeSlice(s.typ, 0, rows))
 }
 
 // Append decodes row, the body of a DataRow message, with d, which must have

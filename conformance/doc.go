@@ -1,0 +1,28 @@
+// Package conformance is the suite that every backend passes: the same
+// scenarios, over any [duet.Client], on PostgreSQL and on EdgeDB.
+//
+// A [Scenario] checks one sentence of the contract. Its commands are pairs of
+// texts in the package queries, its expected results are written once. A
+// scenario that needs an ability which Backend().Can denies is skipped, and
+// says so; many have a counterpart that checks for [duet.ErrUnsupported]
+// there.
+//
+// A backend's test is one call of [Run]:
+//
+//	func TestConformance(t *testing.T) {
+//		conformance.Run(t, conformance.Target{
+//			Name: "postgres",
+//			Connect: func(ctx context.Context, opt conformance.ConnectOptions) (duet.Client, error) {
+//				return postgres.Connect(ctx, dsn, postgres.Config{
+//					MaxConns: int32(opt.MaxConns), AcquireTimeout: opt.AcquireTimeout, Hooks: opt.Hooks,
+//				})
+//			},
+//			Skips: map[string]string{"nested/unsupported": "PostgreSQL has savepoints"},
+//		})
+//	}
+//
+// A program calls [RunAll] and gets a [Report]. Both own the database's tables (PostgreSQL: the schema
+// duet_conformance; EdgeDB: Account, Transfer, Claim, Color, tenant) while they
+// run: they drop them at the start and at the end. One suite at a time may run
+// in a database.
+package conformance

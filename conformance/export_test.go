@@ -1,0 +1,4 @@
+package conformance
+
+// RunScenarios is RunAll with other scenarios.
+var RunScenarios = runAll

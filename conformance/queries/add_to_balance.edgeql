@@ -1,0 +1,4 @@
+# name: add_to_balance
+# args: name str, amount int64
+# result: none
+update Account filter .name = <str>$0 set { balance := .balance + <int64>$1 }

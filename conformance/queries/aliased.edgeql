@@ -1,0 +1,3 @@
+# name: aliased
+# result: one str
+select s::str_upper('x')

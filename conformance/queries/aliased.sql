@@ -1,0 +1,3 @@
+-- name: aliased
+-- result: one str
+SELECT 'X'::text AS "?column?"

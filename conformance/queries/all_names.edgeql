@@ -1,0 +1,3 @@
+# name: all_names
+# result: many {name: str}
+select Account { name }

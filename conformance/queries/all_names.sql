@@ -1,0 +1,3 @@
+-- name: all_names
+-- result: many {name: str}
+SELECT name FROM duet_conformance.account

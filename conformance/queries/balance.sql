@@ -1,0 +1,4 @@
+-- name: balance
+-- args: name str
+-- result: optional int64
+SELECT balance AS "?column?" FROM duet_conformance.account WHERE name = $1

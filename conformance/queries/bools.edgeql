@@ -1,0 +1,3 @@
+# name: bools
+# result: many bool
+select {true, false}

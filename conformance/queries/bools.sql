@@ -1,0 +1,3 @@
+-- name: bools
+-- result: many bool
+SELECT column1 AS "?column?" FROM (VALUES (true), (false)) v

@@ -1,0 +1,3 @@
+# name: bytes
+# result: one bytes
+select b'\x00\x01\xff'

@@ -1,0 +1,3 @@
+# name: color
+# result: one enum<Red, Green, Blue>
+select Color.Green

@@ -1,0 +1,3 @@
+-- name: color
+-- result: one enum<Red, Green, Blue>
+SELECT 'Green'::duet_conformance.color AS "?column?"

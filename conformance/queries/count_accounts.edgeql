@@ -1,0 +1,3 @@
+# name: count_accounts
+# result: one int64
+select count(Account)

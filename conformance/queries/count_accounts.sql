@@ -1,0 +1,3 @@
+-- name: count_accounts
+-- result: one int64
+SELECT count(*) AS "?column?" FROM duet_conformance.account

@@ -1,0 +1,3 @@
+# name: count_scripted
+# result: one int64
+select count((select Account filter .name in {'script1', 'script2'}))

@@ -1,0 +1,3 @@
+# name: count_transfers
+# result: one int64
+select count(Transfer)

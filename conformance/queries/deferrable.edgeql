@@ -1,0 +1,3 @@
+# name: deferrable
+# result: one bool
+# none: EdgeDB has no deferrable transactions that a text could see

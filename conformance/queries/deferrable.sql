@@ -1,0 +1,3 @@
+-- name: deferrable
+-- result: one bool
+SELECT current_setting('transaction_deferrable')::bool AS "?column?"

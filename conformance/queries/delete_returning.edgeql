@@ -1,0 +1,4 @@
+# name: delete_returning
+# args: name str
+# result: many {name: str}
+select (delete Account filter .name = <str>$0) { name }

@@ -1,0 +1,3 @@
+# name: division_by_zero
+# result: one float64
+select 1 / 0

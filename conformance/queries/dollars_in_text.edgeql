@@ -1,0 +1,5 @@
+# name: dollars_in_text
+# named: a str
+# result: one str
+select <str>$a # $b
+ ++ '$c'

@@ -1,0 +1,4 @@
+# name: echo_bigint
+# args: v bigint
+# result: one bigint
+select <bigint>$0

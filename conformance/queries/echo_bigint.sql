@@ -1,0 +1,4 @@
+-- name: echo_bigint
+-- args: v bigint
+-- result: one bigint
+SELECT $1::numeric AS "?column?"

@@ -1,0 +1,4 @@
+# name: echo_bool
+# args: v bool
+# result: one bool
+select <bool>$0

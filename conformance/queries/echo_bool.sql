@@ -1,0 +1,4 @@
+-- name: echo_bool
+-- args: v bool
+-- result: one bool
+SELECT $1::bool AS "?column?"

@@ -1,0 +1,4 @@
+# name: echo_datetime
+# args: v datetime
+# result: one datetime
+select <datetime>$0

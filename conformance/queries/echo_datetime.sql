@@ -1,0 +1,4 @@
+-- name: echo_datetime
+-- args: v datetime
+-- result: one datetime
+SELECT $1::timestamptz AS "?column?"

@@ -1,0 +1,4 @@
+-- name: echo_decimal
+-- args: v str
+-- result: one str
+SELECT $1::text::numeric::text AS "?column?"

@@ -1,0 +1,4 @@
+# name: echo_duration
+# args: v duration
+# result: one duration
+select <duration>$0

@@ -1,0 +1,4 @@
+# name: echo_json
+# args: v json
+# result: one json
+select <json>$0

@@ -1,0 +1,4 @@
+# name: echo_str
+# args: v str
+# result: one str
+select <str>$0

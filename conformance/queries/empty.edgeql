@@ -1,0 +1,3 @@
+# name: empty
+# result: none
+delete Transfer; delete Account;

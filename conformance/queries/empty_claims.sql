@@ -1,0 +1,3 @@
+-- name: empty_claims
+-- result: none
+DELETE FROM duet_conformance.claim

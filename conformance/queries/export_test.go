@@ -1,0 +1,4 @@
+package queries
+
+// Load is load.
+var Load = load

@@ -1,0 +1,4 @@
+# name: insert_account
+# args: name str, balance int64
+# result: none
+insert Account { name := <str>$0, balance := <int64>$1 }

@@ -1,0 +1,3 @@
+# name: int64s
+# result: many int64
+select {<int64>-9223372036854775808, <int64>9223372036854775807}

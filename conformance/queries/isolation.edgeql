@@ -1,0 +1,3 @@
+# name: isolation
+# result: one str
+select <str>sys::get_transaction_isolation()

@@ -1,0 +1,3 @@
+-- name: isolation
+-- result: one str
+SELECT replace(initcap(current_setting('transaction_isolation')), ' ', '') AS "?column?"

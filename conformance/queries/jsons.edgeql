@@ -1,0 +1,3 @@
+# name: jsons
+# result: many json
+select {<json>(a := 1, b := 'x'), to_json('null')}

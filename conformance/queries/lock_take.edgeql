@@ -1,0 +1,3 @@
+# name: lock_take
+# result: one bool
+# none: EdgeDB keeps no session state that a text could change

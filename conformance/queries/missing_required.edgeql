@@ -1,0 +1,3 @@
+# name: missing_required
+# result: none
+insert Account { name := 'dora' }

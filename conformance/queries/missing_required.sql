@@ -1,0 +1,3 @@
+-- name: missing_required
+-- result: none
+INSERT INTO duet_conformance.account (name) VALUES ('dora')

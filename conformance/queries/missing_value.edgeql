@@ -1,0 +1,3 @@
+# name: missing_value
+# result: one {n: int64, s: optional str}
+select {n := 1, s := <str>{}}

@@ -1,0 +1,4 @@
+# name: named_a
+# named: a str
+# result: one str
+select <str>$a

@@ -1,0 +1,3 @@
+# name: not_a_number
+# result: one int64
+select <int64>'x'

@@ -1,0 +1,3 @@
+-- name: not_a_number
+-- result: one int64
+SELECT 'x'::text::int8 AS "?column?"

@@ -1,0 +1,3 @@
+# name: nothing
+# result: optional int64
+select <int64>{}

@@ -1,0 +1,3 @@
+# name: one
+# result: one int64
+select 1

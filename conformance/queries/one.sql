@@ -1,0 +1,3 @@
+-- name: one
+-- result: one int64
+SELECT 1::int8 AS "?column?"

@@ -1,0 +1,3 @@
+# name: referenced
+# result: none
+delete Account filter .name = 'ada'

@@ -1,0 +1,3 @@
+-- name: referenced
+-- result: none
+DELETE FROM duet_conformance.account WHERE name = 'ada'

@@ -1,0 +1,3 @@
+# name: session_begin
+# result: none
+# none: EdgeDB keeps no session state that a text could change

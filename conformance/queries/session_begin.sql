@@ -1,0 +1,3 @@
+-- name: session_begin
+-- result: none
+BEGIN

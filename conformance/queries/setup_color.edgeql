@@ -1,0 +1,3 @@
+# name: setup_color
+# result: none
+create scalar type Color extending enum<Red, Green, Blue>

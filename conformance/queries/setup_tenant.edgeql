@@ -1,0 +1,3 @@
+# name: setup_tenant
+# result: none
+create global default::tenant -> std::str

@@ -1,0 +1,3 @@
+-- name: setup_tenant
+-- result: none
+SELECT 1

@@ -1,0 +1,3 @@
+# name: strs
+# result: many str
+select {'', 'grüße', 'a\nb'}

@@ -1,0 +1,3 @@
+-- name: syntax_error
+-- result: one int64
+SELECT 1 +

@@ -1,0 +1,3 @@
+-- name: teardown
+-- result: none
+DROP SCHEMA IF EXISTS duet_conformance CASCADE

@@ -1,0 +1,3 @@
+-- name: temp_create
+-- result: none
+CREATE TEMPORARY TABLE duet_conformance_temp (n int8)

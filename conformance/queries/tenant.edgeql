@@ -1,0 +1,3 @@
+# name: tenant
+# result: optional str
+select global tenant

@@ -1,0 +1,3 @@
+-- name: tenant
+-- result: optional str
+SELECT 'acme'::text AS "?column?" WHERE false

@@ -1,0 +1,3 @@
+# name: two
+# result: one int64
+select 1 + 1

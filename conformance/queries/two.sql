@@ -1,0 +1,3 @@
+-- name: two
+-- result: one int64
+SELECT 1::int8 + 1 AS "?column?"

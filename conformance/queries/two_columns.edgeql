@@ -1,0 +1,3 @@
+# name: two_columns
+# result: one {n: int64, s: str}
+select { n := 1, s := 'x' }

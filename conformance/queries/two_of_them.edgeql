@@ -1,0 +1,3 @@
+# name: two_of_them
+# result: many int64
+select {1, 2}

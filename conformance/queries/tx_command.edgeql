@@ -1,0 +1,3 @@
+# name: tx_command
+# result: none
+start transaction

@@ -1,0 +1,3 @@
+# name: unique_violation
+# result: none
+insert Account { name := 'ada', balance := 1 }

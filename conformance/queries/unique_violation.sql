@@ -1,0 +1,3 @@
+-- name: unique_violation
+-- result: none
+INSERT INTO duet_conformance.account (name, balance) VALUES ('ada', 1)

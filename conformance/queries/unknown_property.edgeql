@@ -1,0 +1,3 @@
+# name: unknown_property
+# result: many {nothing: str}
+select Account { nothing }

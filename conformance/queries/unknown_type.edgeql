@@ -1,0 +1,3 @@
+# name: unknown_type
+# result: many {name: str}
+select Nothing

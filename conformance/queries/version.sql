@@ -1,0 +1,3 @@
+-- name: version
+-- result: one str
+SELECT current_setting('server_version') AS "?column?"

@@ -1,0 +1,3 @@
+# name: xs
+# result: one str
+select str_repeat('x', 100000)

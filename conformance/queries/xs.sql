@@ -1,0 +1,3 @@
+-- name: xs
+-- result: one str
+SELECT repeat('x', 100000) AS "?column?"
