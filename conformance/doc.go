@@ -3,9 +3,8 @@
 //
 // A [Scenario] checks one sentence of the contract. Its commands are pairs of
 // texts in the package queries, its expected results are written once. A
-// scenario that needs an ability which Backend().Can denies is skipped, and
-// says so; many have a counterpart that checks for [duet.ErrUnsupported]
-// there.
+// scenario that needs an ability which Backend().Can denies checks for
+// [duet.ErrUnsupported] there, or is skipped and says so.
 //
 // A backend's test is one call of [Run]:
 //
@@ -17,7 +16,7 @@
 //					MaxConns: int32(opt.MaxConns), AcquireTimeout: opt.AcquireTimeout, Hooks: opt.Hooks,
 //				})
 //			},
-//			Skips: map[string]string{"nested/unsupported": "PostgreSQL has savepoints"},
+//			Skips: map[string]string{}, // what is not run, by ID, each with its reason
 //		})
 //	}
 //

@@ -335,7 +335,7 @@ func otherMutants() map[string]mutant {
 		"Options.Settings are ignored": {defect{options: func(o duet.Options) duet.Options { o.Settings = nil; return o }},
 			"options/", []string{"options/settings", "options/bad-setting"}},
 		"Options.Globals are ignored": {defect{options: func(o duet.Options) duet.Options { o.Globals = nil; return o }},
-			"options/", []string{"options/globals-unsupported"}},
+			"options/", []string{"options/globals"}},
 		"the query hook's end is never called": {defect{
 			connect: func(o conformance.ConnectOptions) conformance.ConnectOptions {
 				if hook := o.Hooks.Query; hook != nil {

@@ -39,22 +39,8 @@ func postgresTarget(t *testing.T) conformance.Target {
 				MaxConns: int32(opt.MaxConns), AcquireTimeout: opt.AcquireTimeout, Hooks: opt.Hooks,
 			})
 		},
-		Kill:  func(ctx context.Context, label string) error { return kill(ctx, dsn, label) },
-		Skips: postgresSkips,
+		Kill: func(ctx context.Context, label string) error { return kill(ctx, dsn, label) },
 	}
-}
-
-// postgresSkips are what PostgreSQL cannot do, and what it can where the
-// scenario is about those that cannot.
-var postgresSkips = map[string]string{
-	"usage/transaction-commands-unsupported": "PostgreSQL takes transaction commands in scripts",
-	"scripts/no-row-counts":                  "PostgreSQL counts rows",
-	"isolation/weak-unsupported":             "PostgreSQL has weaker isolation",
-	"nested/unsupported":                     "PostgreSQL has savepoints",
-	"options/settings-unsupported":           "PostgreSQL has settings",
-	"options/globals":                        "PostgreSQL has no globals",
-	"options/aliases":                        "PostgreSQL has no module aliases",
-	"options/deferrable-unsupported":         "PostgreSQL has deferrable transactions",
 }
 
 // kill ends the sessions of an application, and waits until they are gone.

@@ -144,15 +144,16 @@ func (r *runner) close(ctx context.Context) error {
 func (r *runner) run(ctx context.Context, s Scenario) Result {
 	res := Result{ID: s.ID, Promise: s.Promise, Status: Passed}
 	start := time.Now()
-	if reason := s.skipReason(r.backend, r.target); reason != "" {
-		res.Status, res.Reason = Skipped, reason
+	run, skip := s.choose(r.backend, r.target)
+	if skip != "" {
+		res.Status, res.Reason = Skipped, skip
 		return res
 	}
 	if err := r.ready(ctx); err != nil {
 		res.Status, res.Reason = Failed, "emptying the tables beforehand: "+err.Error()
 		return res
 	}
-	if reason := r.watch(ctx, s); reason != "" {
+	if reason := r.watch(ctx, run); reason != "" {
 		res.Status, res.Reason = Failed, reason
 	}
 	res.Millis = time.Since(start).Milliseconds()
@@ -182,7 +183,7 @@ func (r *runner) ready(ctx context.Context) error {
 
 // watch runs a scenario in a goroutine of its own, and gives up on it when it
 // does not come back. It returns why it failed.
-func (r *runner) watch(ctx context.Context, s Scenario) string {
+func (r *runner) watch(ctx context.Context, run func(context.Context, *T)) string {
 	patience := r.target.patience()
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -190,7 +191,7 @@ func (r *runner) watch(ctx context.Context, s Scenario) string {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		t.run(ctx, s)
+		t.run(ctx, run)
 	}()
 	limit := patience + min(grace, patience)
 	dead := time.NewTimer(limit)

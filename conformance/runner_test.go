@@ -67,7 +67,10 @@ func TestScenarioEndings(t *testing.T) {
 		{ID: "a/after-all", Run: func(context.Context, *conformance.T) {}},
 		{ID: "b/needs", Needs: []duet.Ability{duet.NestedTx}, Run: func(context.Context, *conformance.T) {}},
 		{ID: "b/needs-more", Needs: []duet.Ability{duet.NestedTx, duet.Links}, Run: func(_ context.Context, t *conformance.T) { t.Errorf("ran") }},
-		{ID: "b/lacks", Lacks: []duet.Ability{duet.NestedTx}, Run: func(_ context.Context, t *conformance.T) { t.Errorf("ran") }},
+		{ID: "b/without", Needs: []duet.Ability{duet.Links}, Without: func(context.Context, *conformance.T) {},
+			Run: func(_ context.Context, t *conformance.T) { t.Errorf("ran") }},
+		{ID: "b/not-without", Needs: []duet.Ability{duet.NestedTx}, Without: func(_ context.Context, t *conformance.T) { t.Errorf("ran without") },
+			Run: func(context.Context, *conformance.T) {}},
 		{ID: "b/kills", Kills: true, Run: func(_ context.Context, t *conformance.T) { t.Errorf("ran") }},
 	}
 	report := conformance.RunScenarios(t.Context(), stubTarget(), conformance.RunOptions{}, scenarios)
@@ -75,7 +78,7 @@ func TestScenarioEndings(t *testing.T) {
 		"a/passes": "passed", "a/errorf": "failed one\n  two", "a/fatalf": "failed three", "a/panics": "failed panic: boom", "a/goexit": "passed",
 		"a/cleanup-panics": "failed panic: late", "a/unknown-statement": `failed there is no statement "nosuch"`,
 		"a/waits-for-ctx": "failed ctx: context deadline exceeded", "a/hangs": "failed the scenario hangs", "a/after-all": "passed",
-		"b/needs": "passed", "b/needs-more": "skipped the backend cannot do: links", "b/lacks": "skipped the backend can do: nested transactions",
+		"b/needs": "passed", "b/needs-more": "skipped the backend cannot do: links", "b/without": "passed", "b/not-without": "passed",
 		"b/kills": "skipped the target cannot end its own connections",
 	}
 	for _, r := range report.Scenarios {
@@ -84,7 +87,7 @@ func TestScenarioEndings(t *testing.T) {
 			t.Errorf("%s: %q, want %q", r.ID, got, w)
 		}
 	}
-	if report.Passed != 4 || report.Failed != 7 || report.Skipped != 3 || len(report.Scenarios) != len(want) {
+	if report.Passed != 6 || report.Failed != 7 || report.Skipped != 2 || len(report.Scenarios) != len(want) {
 		t.Errorf("%d passed, %d failed, %d skipped", report.Passed, report.Failed, report.Skipped)
 	}
 	if cleaned != 4 {

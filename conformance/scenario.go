@@ -14,11 +14,11 @@ type Scenario struct {
 	ID string
 	// Promise is the sentence of the contract that it checks.
 	Promise string
-	// Needs are abilities without which it is skipped.
+	// Needs are the abilities that Run needs.
 	Needs []duet.Ability
-	// Lacks are abilities with any of which it is skipped: it checks what
-	// happens without them.
-	Lacks []duet.Ability
+	// Without is what is run where one of them is missing: it checks that this
+	// is said, with ErrUnsupported. nil: the scenario is skipped there.
+	Without func(ctx context.Context, t *T)
 	// Kills says that it needs [Target].Kill.
 	Kills bool
 	// Run does the work. ctx ends when the scenario has taken too long.
@@ -41,20 +41,19 @@ func Scenarios() []Scenario {
 	)
 }
 
-// skipReason says why the scenario cannot run on a backend, "" if it can.
-func (s Scenario) skipReason(b duet.Backend, target Target) string {
-	for _, a := range s.Needs {
-		if !b.Can(a) {
-			return "the backend cannot do: " + a.String()
-		}
-	}
-	for _, a := range s.Lacks {
-		if b.Can(a) {
-			return "the backend can do: " + a.String()
-		}
-	}
+// choose gives what is to be run on a backend, or the reason why nothing is.
+func (s Scenario) choose(b duet.Backend, target Target) (run func(context.Context, *T), skip string) {
 	if s.Kills && target.Kill == nil {
-		return "the target cannot end its own connections"
+		return nil, "the target cannot end its own connections"
 	}
-	return ""
+	for _, a := range s.Needs {
+		switch {
+		case b.Can(a):
+		case s.Without != nil:
+			return s.Without, ""
+		default:
+			return nil, "the backend cannot do: " + a.String()
+		}
+	}
+	return s.Run, ""
 }

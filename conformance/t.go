@@ -100,13 +100,13 @@ func (t *T) giveUp() {
 }
 
 // run runs a scenario and what it wants cleaned up. A panic is a failure.
-func (t *T) run(ctx context.Context, s Scenario) {
+func (t *T) run(ctx context.Context, scenario func(context.Context, *T)) {
 	defer func() {
 		for _, f := range slices.Backward(t.cleanups) {
 			t.guard(f)
 		}
 	}()
-	t.guard(func() { s.Run(ctx, t) })
+	t.guard(func() { scenario(ctx, t) })
 }
 
 // guard calls f and turns a panic into a failure. Goexit goes through it, to

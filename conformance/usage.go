@@ -12,10 +12,8 @@ func usageErrorScenarios() []Scenario {
 	return []Scenario{
 		{ID: "usage/secrets", Promise: "Argument values never appear in the client's own errors and hooks.", Run: valuesStayOut},
 		{ID: "usage/empty-command", Promise: "An empty command is no panic and no hang, and the connection goes on.", Run: emptyCommand},
-		{ID: "usage/transaction-commands", Promise: "Transaction commands in a script given to Execute work.",
-			Needs: []duet.Ability{duet.TxCommands}, Run: txCommands},
-		{ID: "usage/transaction-commands-unsupported", Promise: "Where transaction commands cannot be given to Execute, that is ErrUnsupported.",
-			Lacks: []duet.Ability{duet.TxCommands}, Run: noTxCommands},
+		{ID: "usage/transaction-commands", Promise: "Transaction commands in a script given to Execute work, or are ErrUnsupported.",
+			Needs: []duet.Ability{duet.TxCommands}, Run: txCommands, Without: noTxCommands},
 	}
 }
 
@@ -74,10 +72,8 @@ func scriptScenarios() []Scenario {
 		{ID: "scripts/several", Promise: "Without args, a command may be a script of several commands.", Run: script},
 		{ID: "scripts/atomic", Promise: "A script is one implicit transaction: where one command fails, nothing was applied.", Run: failingScript},
 		{ID: "scripts/in-transaction", Promise: "A script in a transaction is part of it.", Run: scriptInTx},
-		{ID: "scripts/row-counts", Promise: "Result.RowsAffected counts the rows of the last command.",
-			Needs: []duet.Ability{duet.RowCounts}, Run: rowCounts},
-		{ID: "scripts/no-row-counts", Promise: "RowsAffected is -1 where the backend does not tell.",
-			Lacks: []duet.Ability{duet.RowCounts}, Run: noRowCounts},
+		{ID: "scripts/row-counts", Promise: "Result.RowsAffected counts the rows of the last command, and is -1 where the backend does not tell.",
+			Needs: []duet.Ability{duet.RowCounts}, Run: rowCounts, Without: noRowCounts},
 	}
 }
 

@@ -16,6 +16,23 @@ type call struct {
 	result duet.Result
 }
 
+// begin fills in the call. The sink has been chosen before.
+func (t *task) begin(cmd string, args []any, opt *duet.Options) {
+	t.k = call{cmd: cmd, args: args, opt: opt, into: &t.into}
+	t.into.lax = opt.Columns == duet.ColumnsLax
+}
+
+// ended ends what surrounded the call and gives its result.
+func (t *task) ended(end func(duet.Result, error), err error) (duet.Result, error) {
+	if end != nil {
+		end(t.k.result, err)
+	}
+	if err != nil {
+		return duet.Result{RowsAffected: -1}, err
+	}
+	return t.k.result, nil
+}
+
 // resolve finds the statement and puts the arguments in order.
 func (db *db) resolve(k *call, standardStrings bool) (err error) {
 	if k.st, err = db.statements.get(statementKey{k.cmd, settingsKey(k.opt.Settings)}, standardStrings); err != nil {

@@ -11,69 +11,24 @@ import (
 
 // client is a view of a pool with options.
 type client struct {
+	querier
 	db  *db
 	opt duet.Options
 }
 
-func (c *client) Query(ctx context.Context, cmd string, out any, args ...any) error {
-	into, err := sliceSink(out)
-	if err != nil {
-		return argumentError(cmd, err)
-	}
-	_, err = c.do(ctx, cmd, args, &into)
-	return err
-}
-
-func (c *client) QueryOne(ctx context.Context, cmd string, out any, args ...any) error {
-	into, err := oneSink(out)
-	if err != nil {
-		return argumentError(cmd, err)
-	}
-	_, err = c.do(ctx, cmd, args, &into)
-	return err
-}
-
-func (c *client) QueryJSON(ctx context.Context, cmd string, out *[]byte, args ...any) error {
-	return queryJSON(c, ctx, cmd, out, intoJSON, args)
-}
-
-func (c *client) QueryOneJSON(ctx context.Context, cmd string, out *[]byte, args ...any) error {
-	return queryJSON(c, ctx, cmd, out, intoOneJSON, args)
-}
-
-func (c *client) Execute(ctx context.Context, cmd string, args ...any) (duet.Result, error) {
-	into := sink{kind: discardRows}
-	return c.do(ctx, cmd, args, &into)
-}
-
-// doer runs a command whose rows go into a sink: a client, a transaction or a
-// lent connection.
-type doer interface {
-	do(ctx context.Context, cmd string, args []any, into *sink) (duet.Result, error)
-}
-
-func queryJSON(d doer, ctx context.Context, cmd string, out *[]byte, kind sinkKind, args []any) error {
-	if out == nil {
-		return argumentError(cmd, errors.New("the destination is a nil *[]byte"))
-	}
-	into := sink{kind: kind, json: out}
-	_, err := d.do(ctx, cmd, args, &into)
-	return err
+// newClient makes a view.
+func newClient(d *db, opt duet.Options) *client {
+	c := &client{db: d, opt: effective(opt)}
+	c.doer = c
+	return c
 }
 
 // do runs one command on a connection of the pool.
-func (c *client) do(ctx context.Context, cmd string, args []any, into *sink) (duet.Result, error) {
+func (c *client) do(ctx context.Context, cmd string, args []any, t *task) (duet.Result, error) {
 	ctx, end := c.db.begin(ctx, &c.opt, cmd, len(args), false)
-	k := call{cmd: cmd, args: args, opt: &c.opt, into: into}
-	into.lax = c.opt.Columns == duet.ColumnsLax
-	err := c.attempts(ctx, &k)
-	if end != nil {
-		end(k.result, err)
-	}
-	if err != nil {
-		return duet.Result{RowsAffected: -1}, err
-	}
-	return k.result, nil
+	t.begin(cmd, args, &c.opt)
+	err := c.attempts(ctx, t)
+	return t.ended(end, err)
 }
 
 // maxMoves bounds how often one command moves to another connection beyond those
@@ -83,33 +38,36 @@ const maxMoves = 3
 // attempts runs the command, and runs it again where that is safe: on another
 // connection where the server cannot have run any of it or the caller declared
 // it idempotent, and once more where its plan was stale.
-func (c *client) attempts(ctx context.Context, k *call) error {
+func (c *client) attempts(ctx context.Context, t *task) error {
 	if err := unsupportedOptions(&c.opt); err != nil {
 		return err
 	}
-	stale := false
 	for moves := 0; ; moves++ {
-		lease, err := c.db.acquire(ctx, &c.opt, k.cmd)
-		if err != nil {
+		err := c.once(ctx, t)
+		if err == nil || !t.r.dead || ctx.Err() != nil || duet.KindOf(err) != duet.KindUnavailable {
 			return err
 		}
-		s := lease.Value()
-		r := run{db: c.db, s: s, k: k, lone: true}
-		err = r.exec(ctx)
-		if err != nil && !stale && r.isStale(err) {
-			stale = true
-			r = run{db: c.db, s: s, k: k}
-			err = r.exec(ctx)
-		}
-		err = c.checkIdle(&r, err)
-		c.db.release(lease)
-		if err == nil || !r.dead || ctx.Err() != nil || duet.KindOf(err) != duet.KindUnavailable {
-			return err
-		}
-		if !r.unsent && c.opt.Idempotent != duet.On || moves >= maxMoves+int(c.db.pool.Stat().MaxSize) {
+		if !t.r.unsent && c.opt.Idempotent != duet.On || moves >= maxMoves+int(c.db.pool.Stat().MaxSize) {
 			return err
 		}
 	}
+}
+
+// once runs the command on one connection, a second time where its plan was
+// stale.
+func (c *client) once(ctx context.Context, t *task) (err error) {
+	lease, err := c.db.acquire(ctx, &c.opt, t.k.cmd)
+	if err != nil {
+		return err
+	}
+	defer c.db.release(lease)
+	s, r := lease.Value(), &t.r
+	*r = run{db: c.db, s: s, k: &t.k, lone: true}
+	if err = r.exec(ctx); err != nil && r.isStale(err) {
+		*r = run{db: c.db, s: s, k: &t.k}
+		err = r.exec(ctx)
+	}
+	return c.checkIdle(r, err)
 }
 
 func (r *run) isStale(err error) bool {
@@ -161,7 +119,7 @@ func (d *db) begin(ctx context.Context, opt *duet.Options, cmd string, args int,
 }
 
 func (c *client) With(over duet.Options) duet.Client {
-	return &client{db: c.db, opt: effective(c.opt.Merge(over))}
+	return newClient(c.db, c.opt.Merge(over))
 }
 
 func (c *client) Backend() duet.Backend { return c.db.backend() }
@@ -169,8 +127,7 @@ func (c *client) Backend() duet.Backend { return c.db.backend() }
 func (c *client) Pool() *pool.Control { return c.db.control }
 
 func (c *client) Ping(ctx context.Context) error {
-	into := sink{kind: discardRows}
-	_, err := c.do(ctx, "-- ping", nil, &into)
+	_, err := c.Execute(ctx, "-- ping")
 	return err
 }
 
@@ -184,5 +141,5 @@ func (c *client) Acquire(ctx context.Context) (duet.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &conn{db: c.db, s: lease.Value(), opt: &c.opt, lent: &loan{lease: lease, lone: true}}, nil
+	return newConn(c.db, lease.Value(), &c.opt, &loan{lease: lease}), nil
 }

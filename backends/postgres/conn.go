@@ -10,6 +10,7 @@ import (
 
 // conn is a lent connection, or a view of one.
 type conn struct {
+	querier
 	db   *db
 	s    *session
 	opt  *duet.Options
@@ -19,7 +20,6 @@ type conn struct {
 // loan is what all views of one lent connection share.
 type loan struct {
 	lease *pool.Lease[*session] // nil inside the pool's hooks
-	lone  bool                  // nothing was sent on it yet
 
 	mu    sync.Mutex
 	busy  bool         // a call, rows or a transaction is using it
@@ -47,38 +47,14 @@ func (l *loan) leave() {
 	l.mu.Unlock()
 }
 
-func (c *conn) Query(ctx context.Context, cmd string, out any, args ...any) error {
-	into, err := sliceSink(out)
-	if err != nil {
-		return argumentError(cmd, err)
-	}
-	_, err = c.do(ctx, cmd, args, &into)
-	return err
+// newConn makes a view.
+func newConn(d *db, s *session, opt *duet.Options, lent *loan) *conn {
+	c := &conn{db: d, s: s, opt: opt, lent: lent}
+	c.doer = c
+	return c
 }
 
-func (c *conn) QueryOne(ctx context.Context, cmd string, out any, args ...any) error {
-	into, err := oneSink(out)
-	if err != nil {
-		return argumentError(cmd, err)
-	}
-	_, err = c.do(ctx, cmd, args, &into)
-	return err
-}
-
-func (c *conn) QueryJSON(ctx context.Context, cmd string, out *[]byte, args ...any) error {
-	return queryJSON(c, ctx, cmd, out, intoJSON, args)
-}
-
-func (c *conn) QueryOneJSON(ctx context.Context, cmd string, out *[]byte, args ...any) error {
-	return queryJSON(c, ctx, cmd, out, intoOneJSON, args)
-}
-
-func (c *conn) Execute(ctx context.Context, cmd string, args ...any) (duet.Result, error) {
-	into := sink{kind: discardRows}
-	return c.do(ctx, cmd, args, &into)
-}
-
-func (c *conn) do(ctx context.Context, cmd string, args []any, into *sink) (duet.Result, error) {
+func (c *conn) do(ctx context.Context, cmd string, args []any, t *task) (duet.Result, error) {
 	none := duet.Result{RowsAffected: -1}
 	if err := unsupportedOptions(c.opt); err != nil {
 		return none, err
@@ -88,25 +64,19 @@ func (c *conn) do(ctx context.Context, cmd string, args []any, into *sink) (duet
 	}
 	defer c.lent.leave()
 	ctx, end := c.db.begin(ctx, c.opt, cmd, len(args), false)
-	k := call{cmd: cmd, args: args, opt: c.opt, into: into}
-	into.lax = c.opt.Columns == duet.ColumnsLax
-	err := c.exec(ctx, &k)
-	if end != nil {
-		end(k.result, err)
-	}
-	if err != nil {
-		return none, err
-	}
-	return k.result, nil
+	t.begin(cmd, args, c.opt)
+	err := c.exec(ctx, t)
+	return t.ended(end, err)
 }
 
 // exec runs the call, again where its plan was stale and no transaction of the
 // user's own is open.
-func (c *conn) exec(ctx context.Context, k *call) error {
-	r := run{db: c.db, s: c.s, k: k, lone: true, inTx: c.s.wc.Status() != 'I'}
+func (c *conn) exec(ctx context.Context, t *task) error {
+	r := &t.r
+	*r = run{db: c.db, s: c.s, k: &t.k, lone: true, inTx: c.s.wc.Status() != 'I'}
 	err := r.exec(ctx)
 	if err != nil && r.isStale(err) && c.s.wc.Status() == 'I' {
-		r = run{db: c.db, s: c.s, k: k}
+		*r = run{db: c.db, s: c.s, k: &t.k}
 		err = r.exec(ctx)
 	}
 	c.s.dirty = true // a lent connection is always reset: the user asked for a session
@@ -115,7 +85,7 @@ func (c *conn) exec(ctx context.Context, k *call) error {
 
 func (c *conn) With(over duet.Options) duet.Conn {
 	opt := effective(c.opt.Merge(over))
-	return &conn{db: c.db, s: c.s, opt: &opt, lent: c.lent}
+	return newConn(c.db, c.s, &opt, c.lent)
 }
 
 func (c *conn) Backend() duet.Backend { return c.db.backend() }

@@ -25,7 +25,6 @@ type db struct {
 	statements *statements
 	budget     retry.Budget
 	version    atomic.Pointer[string]
-	nap        func() // nil outside of tests
 }
 
 // Connect makes a client for the database that dsn, the environment and the
@@ -53,7 +52,7 @@ func Connect(ctx context.Context, connString string, cfg Config) (duet.Client, e
 		return nil, &duet.Error{Kind: duet.KindConfig, Backend: backendName, Phase: duet.PhasePrepare, Err: err}
 	}
 	d.control = d.pool.Control()
-	c := &client{db: d, opt: effective(cfg.Options)}
+	c := newClient(d, cfg.Options)
 	if err := c.Ping(ctx); err != nil {
 		ended, stop := context.WithCancel(context.WithoutCancel(ctx))
 		stop()
@@ -121,7 +120,7 @@ func (d *db) connect(ctx context.Context) (*session, error) {
 	version := serverVersion(s.wc)
 	d.version.Store(&version)
 	if hook := d.cfg.OnConnect; hook != nil {
-		c := &conn{db: d, s: s, opt: &d.cfg.Options, lent: &loan{}}
+		c := newConn(d, s, &d.cfg.Options, &loan{})
 		if err := hook(ctx, c); err != nil {
 			s.wc.Fail(err)
 			_ = s.wc.Close(ctx)
@@ -143,7 +142,7 @@ func (d *db) acquire(ctx context.Context, opt *duet.Options, cmd string) (*pool.
 		return nil, acquireError(err, cmd)
 	}
 	if hook := d.cfg.OnAcquire; hook != nil {
-		c := &conn{db: d, s: lease.Value(), opt: &d.cfg.Options, lent: &loan{}}
+		c := newConn(d, lease.Value(), &d.cfg.Options, &loan{})
 		if err := hook(ctx, c); err != nil {
 			lease.Destroy()
 			return nil, &duet.Error{Kind: duet.KindOf(err), Backend: backendName, Phase: duet.PhasePool, Message: "OnAcquire failed", Err: err}
@@ -165,7 +164,7 @@ func (d *db) release(lease *pool.Lease[*session]) {
 func (d *db) giveBack(lease *pool.Lease[*session]) {
 	s := lease.Value()
 	if hook := d.cfg.OnRelease; hook != nil && s.wc.Err() == nil {
-		c := &conn{db: d, s: s, opt: &d.cfg.Options, lent: &loan{}}
+		c := newConn(d, s, &d.cfg.Options, &loan{})
 		if hook(c) != nil {
 			lease.Destroy()
 			return

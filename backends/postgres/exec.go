@@ -290,8 +290,25 @@ func (r *run) read() error {
 	return k.into.finish(k.cmd, r.desc)
 }
 
+// errInterrupted is why a connection is closed under a reader that did not come
+// to an end: a Scanner of the user's panicked.
+var errInterrupted = errors.New("decoding a row panicked")
+
 // readAll reads the flight to its end, rows into the sink where there is one.
 func (r *run) readAll(into *sink) error {
+	ended := false
+	defer func() {
+		if !ended {
+			r.dead = true
+			r.s.wc.Fail(errInterrupted)
+		}
+	}()
+	err := r.readFlight(into)
+	ended = true
+	return err
+}
+
+func (r *run) readFlight(into *sink) error {
 	r.failed = nil
 	for {
 		kind, body, err := r.f.Next()

@@ -2,28 +2,48 @@ package postgres_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 
 	"github.com/duetdb/duet"
 	"github.com/duetdb/duet/backends/postgres"
 	"github.com/duetdb/duet/internal/pgtest"
 )
 
-func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+func TestMain(m *testing.M) {
+	code := pgtest.Main(m)
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
 
 // open connects to a database of the test's own.
 func open(t testing.TB, cfg postgres.Config) duet.Client {
 	t.Helper()
+	return openDSN(t, pgtest.Shared(t).NewDatabase(t), cfg)
+}
+
+// openDSN connects to a database that the test knows already.
+func openDSN(t testing.TB, dsn string, cfg postgres.Config) duet.Client {
+	t.Helper()
 	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
 	defer stop()
-	c, err := postgres.Connect(ctx, pgtest.Shared(t).NewDatabase(t), cfg)
+	c, err := postgres.Connect(ctx, dsn, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, stop := context.WithTimeout(context.Background(), time.Minute)
+		ctx, stop := context.WithTimeout(context.Background(), 20*time.Second)
 		defer stop()
 		if err := c.Close(ctx); err != nil {
 			t.Error(err)
@@ -38,70 +58,143 @@ func testContext(t testing.TB) context.Context {
 	return ctx
 }
 
-func TestSmoke(t *testing.T) {
-	c := open(t, postgres.Config{})
-	ctx := testContext(t)
-	type row struct {
-		ID   int64
-		Name *string
-	}
-	for range 3 {
-		var rows []row
-		if err := c.Query(ctx, "select i::int8 as id, case when i > 1 then 'x' || i end as name from generate_series(1, $1::int) i", &rows, 3); err != nil {
-			t.Fatal(err)
-		}
-		if len(rows) != 3 || rows[0].Name != nil || *rows[2].Name != "x3" {
-			t.Fatalf("%+v", rows)
-		}
-	}
-	var j []byte
-	if err := c.QueryJSON(ctx, "select 1 as a, 'b' as b", &j); err != nil {
-		t.Fatal(err)
-	}
-	t.Log(string(j))
-	if _, err := c.Execute(ctx, "create table t (id int primary key, n int); insert into t values (1, 1)"); err != nil {
-		t.Fatal(err)
-	}
-	err := c.RetryingTx(ctx, func(ctx context.Context, tx duet.Tx) error {
-		res, err := tx.Execute(ctx, "update t set n = n + $n where id = 1", duet.Named{"n": 5})
-		t.Log(res)
-		if err != nil {
-			return err
-		}
-		return tx.Nested(ctx, func(ctx context.Context, tx duet.Tx) error {
-			_, err := tx.Execute(ctx, "insert into t values (2, 2)")
-			return err
-		})
-	})
+func must(t testing.TB, err error) {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var n int
-	if err := c.QueryOne(ctx, "select sum(n)::int from t", &n); err != nil || n != 8 {
-		t.Fatal(n, err)
-	}
-	_, err = c.Execute(ctx, "insert into t values (2, 2)")
-	t.Log(err)
-	err = c.QueryOne(ctx, "select\n  1 +\n nonsense from t", &n)
-	t.Log(err)
-	rows, err := c.Rows(ctx, "select i from generate_series(1, 100000) i")
+}
+
+// run executes a command that must succeed.
+func run(t testing.TB, q duet.Querier, cmd string, args ...any) duet.Result {
+	t.Helper()
+	r, err := q.Execute(testContext(t), cmd, args...)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%s: %v", cmd, err)
 	}
-	for rows.Next() {
-		var i int
-		if err := rows.Scan(&i); err != nil {
-			t.Fatal(err)
+	return r
+}
+
+// value reads the one value of a query that must succeed.
+func value[T any](t testing.TB, q duet.Querier, cmd string, args ...any) T {
+	t.Helper()
+	v, err := duet.QueryOne[T](testContext(t), q, cmd, args...)
+	if err != nil {
+		t.Fatalf("%s: %v", cmd, err)
+	}
+	return v
+}
+
+// wantIs fails unless err is target, and gives the *duet.Error in it.
+func wantIs(t testing.TB, err, target error) *duet.Error {
+	t.Helper()
+	if !errors.Is(err, target) {
+		t.Fatalf("got %v (kind %v), want %v", err, duet.KindOf(err), target)
+	}
+	e, ok := errors.AsType[*duet.Error](err)
+	if !ok {
+		t.Fatalf("%v (%T) has no *duet.Error", err, err)
+	}
+	return e
+}
+
+// wantCode fails unless err came from the server with that SQLSTATE.
+func wantCode(t testing.TB, err error, code string) *duet.Error {
+	t.Helper()
+	e, ok := errors.AsType[*duet.Error](err)
+	if !ok || e.Code != code {
+		t.Fatalf("got %v, want an error with the code %s", err, code)
+	}
+	return e
+}
+
+// eventually waits for what happens in the background.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for !ok() {
+		if time.Now().After(deadline) {
+			t.Fatalf("it never came to this: %s", what)
 		}
-		if i > 10 {
-			break
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+// allReturned fails where a connection stays lent.
+func allReturned(t testing.TB, c duet.Client) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("no connection is lent (%+v)", c.Pool().Stat()), func() bool { return c.Pool().Stat().InUse == 0 })
+}
+
+// observer is a connection beside the client under test.
+type observer struct {
+	t testing.TB
+	c *pgtest.Conn
+}
+
+func observe(t testing.TB, dsn string) observer {
+	t.Helper()
+	c, err := pgtest.Dial(testContext(t), dsn)
+	must(t, err)
+	t.Cleanup(func() { _ = c.Close() })
+	return observer{t, c}
+}
+
+// do runs a script and gives the first column of its rows.
+func (o observer) do(sql string) []string {
+	o.t.Helper()
+	rows, err := o.c.Exec(testContext(o.t), sql)
+	if err != nil {
+		o.t.Fatalf("%s: %v", sql, err)
+	}
+	var first []string
+	for _, r := range rows {
+		if len(r) > 0 && r[0] != nil {
+			first = append(first, *r[0])
+		} else {
+			first = append(first, "NULL")
 		}
 	}
-	rows.Close()
-	ctx2, stop := context.WithTimeout(ctx, 50*time.Millisecond)
-	defer stop()
-	start := time.Now()
-	_, err = c.Execute(ctx2, "select pg_sleep(10)")
-	t.Log(err, time.Since(start))
-	t.Logf("%+v", c.Pool().Stat())
+	return first
+}
+
+// one is do for a single value.
+func (o observer) one(sql string) string {
+	o.t.Helper()
+	if rows := o.do(sql); len(rows) > 0 {
+		return rows[len(rows)-1]
+	}
+	o.t.Fatalf("%s gave no row", sql)
+	return ""
+}
+
+// killAll ends every other session of the database, and waits until they are
+// gone.
+func (o observer) killAll() {
+	o.t.Helper()
+	o.do("select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()")
+}
+
+// killRunning ends the session that is running a text like pattern, once there
+// is one.
+func (o observer) killRunning(pattern string) {
+	o.t.Helper()
+	o.awaitRunning(pattern)
+	o.do("select pg_terminate_backend(pid, 10000) from pg_stat_activity where " + runningLike(pattern))
+}
+
+func (o observer) awaitRunning(pattern string) {
+	o.t.Helper()
+	eventually(o.t, "a session runs "+pattern, func() bool { return o.running(pattern) > 0 })
+}
+
+// running counts the sessions that run a text like pattern.
+func (o observer) running(pattern string) int {
+	o.t.Helper()
+	return len(o.do("select pid from pg_stat_activity where " + runningLike(pattern)))
+}
+
+func runningLike(pattern string) string {
+	return "datname = current_database() and pid <> pg_backend_pid() and state = 'active' and query like '" +
+		strings.ReplaceAll(pattern, "'", "''") + "'"
 }

@@ -32,6 +32,7 @@ type transaction struct {
 
 // tx is one handle: the transaction itself, or a nested one.
 type tx struct {
+	querier
 	t     *transaction
 	opt   *duet.Options
 	scope *scope
@@ -45,9 +46,15 @@ type scope struct {
 	ended bool
 }
 
+func newTx(t *transaction, opt *duet.Options, s *scope) *tx {
+	x := &tx{t: t, opt: opt, scope: s}
+	x.doer = x
+	return x
+}
+
 func newTransaction(d *db, lease *pool.Lease[*session], s *session, opt *duet.Options, isolation duet.Isolation) *tx {
 	t := &transaction{db: d, lease: lease, s: s, opt: opt, begin: beginText(s, opt, isolation)}
-	return &tx{t: t, opt: opt, scope: &scope{}}
+	return newTx(t, opt, &scope{})
 }
 
 // beginText is the BEGIN of a transaction; isolation is the level where the
@@ -141,17 +148,18 @@ func (t *transaction) before() []string {
 // time. Where the flight of BEGIN and the first statement was lost, or met a
 // stale plan, it is played again: nobody has seen anything of it. reading says
 // that do leaves the flight open.
-func (t *transaction) exec(ctx context.Context, k *call, reading bool, do func(*run) error) error {
+func (t *transaction) exec(ctx context.Context, task *task, reading bool, do func(*run) error) error {
 	stale := false
 	for moves := 0; ; moves++ {
-		r := run{db: t.db, s: t.s, k: k, before: t.before(), inTx: true, lone: !t.began}
-		err := do(&r)
+		r := &task.r
+		*r = run{db: t.db, s: t.s, k: &task.k, before: t.before(), inTx: true, lone: !t.began}
+		err := do(r)
 		if err == nil {
 			t.sent()
 			if reading { // nothing has ended yet that could be checked
 				return nil
 			}
-			return t.settle(t.checkStatus(k), false)
+			return t.settle(t.checkStatus(&task.k), false)
 		}
 		fresh := !t.began && ctx.Err() == nil
 		if fresh && r.dead && t.lease != nil && duet.KindOf(err) == duet.KindUnavailable && moves < maxMoves+int(t.db.pool.Stat().MaxSize) {
@@ -229,54 +237,16 @@ func (t *transaction) run(ctx context.Context, lone bool, commands ...string) er
 
 func (t *transaction) rollback(ctx context.Context) error { return t.run(ctx, false, "ROLLBACK") }
 
-func (x *tx) do(ctx context.Context, cmd string, args []any, into *sink) (duet.Result, error) {
+func (x *tx) do(ctx context.Context, cmd string, args []any, task *task) (duet.Result, error) {
 	none := duet.Result{RowsAffected: -1}
 	if err := x.enter(cmd); err != nil {
 		return none, err
 	}
 	defer x.t.leave()
 	ctx, end := x.t.db.begin(ctx, x.opt, cmd, len(args), true)
-	k := call{cmd: cmd, args: args, opt: x.opt, into: into}
-	into.lax = x.opt.Columns == duet.ColumnsLax
-	err := x.t.exec(ctx, &k, false, func(r *run) error { return r.exec(ctx) })
-	if end != nil {
-		end(k.result, err)
-	}
-	if err != nil {
-		return none, err
-	}
-	return k.result, nil
-}
-
-func (x *tx) Query(ctx context.Context, cmd string, out any, args ...any) error {
-	into, err := sliceSink(out)
-	if err != nil {
-		return argumentError(cmd, err)
-	}
-	_, err = x.do(ctx, cmd, args, &into)
-	return err
-}
-
-func (x *tx) QueryOne(ctx context.Context, cmd string, out any, args ...any) error {
-	into, err := oneSink(out)
-	if err != nil {
-		return argumentError(cmd, err)
-	}
-	_, err = x.do(ctx, cmd, args, &into)
-	return err
-}
-
-func (x *tx) QueryJSON(ctx context.Context, cmd string, out *[]byte, args ...any) error {
-	return queryJSON(x, ctx, cmd, out, intoJSON, args)
-}
-
-func (x *tx) QueryOneJSON(ctx context.Context, cmd string, out *[]byte, args ...any) error {
-	return queryJSON(x, ctx, cmd, out, intoOneJSON, args)
-}
-
-func (x *tx) Execute(ctx context.Context, cmd string, args ...any) (duet.Result, error) {
-	into := sink{kind: discardRows}
-	return x.do(ctx, cmd, args, &into)
+	task.begin(cmd, args, x.opt)
+	err := x.t.exec(ctx, task, false, func(r *run) error { return r.exec(ctx) })
+	return task.ended(end, err)
 }
 
 func (x *tx) Rows(ctx context.Context, cmd string, args ...any) (duet.Rows, error) {
@@ -286,8 +256,7 @@ func (x *tx) Rows(ctx context.Context, cmd string, args ...any) (duet.Rows, erro
 	t := x.t
 	ctx, end := t.db.begin(ctx, x.opt, cmd, len(args), true)
 	var w *rows
-	k := call{cmd: cmd}
-	err := t.exec(ctx, &k, true, func(r *run) (err error) {
+	err := t.exec(ctx, &task{k: call{cmd: cmd}}, true, func(r *run) (err error) {
 		w, err = openRows(ctx, t.db, r.s, x.opt, cmd, args, func(own *run) {
 			own.before, own.inTx, own.lone = r.before, true, r.lone
 		})
@@ -328,7 +297,8 @@ func (t *transaction) settleRows(w *rows) error {
 
 func (x *tx) With(over duet.Options) duet.Tx {
 	opt := x.opt.Merge(over)
-	view := &tx{t: x.t, opt: &opt, scope: x.scope, bad: x.bad}
+	view := newTx(x.t, &opt, x.scope)
+	view.bad = x.bad
 	if over.Isolation != duet.IsolationUnset || over.Access != duet.AccessUnset || over.Deferrable != duet.Unset {
 		view.bad = simpleError(duet.KindInvalidArgument, duet.PhasePrepare, "", "Isolation, Access and Deferrable cannot be changed inside a transaction: set them before it begins")
 	}
@@ -352,7 +322,7 @@ func (x *tx) Nested(ctx context.Context, fn func(context.Context, duet.Tx) error
 	x.scope.inner = inner
 	t.ahead = append(t.ahead, "SAVEPOINT "+name)
 	t.mu.Unlock()
-	nested := &tx{t: t, opt: x.opt, scope: inner}
+	nested := newTx(t, x.opt, inner)
 	returned := false
 	defer func() {
 		t.mu.Lock()

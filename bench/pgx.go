@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// pgxDriver uses pgx as its documentation shows it: a pool, which caches
+// statements, and the generic collectors.
+type pgxDriver struct{}
+
+func (pgxDriver) Name() string  { return "pgx" }
+func (pgxDriver) Title() string { return "pgxpool, CollectRows with RowToStructByName" }
+
+func (pgxDriver) Open(ctx context.Context, t Target, w Workload) (Runner, error) {
+	config, err := pgxpool.ParseConfig(t.DSN)
+	if err != nil {
+		return nil, err
+	}
+	config.MaxConns = 1
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	return newLocal(w, &pgxClient{pool: pool, w: w})
+}
+
+type pgxClient struct {
+	pool *pgxpool.Pool
+	w    Workload
+}
+
+func (c *pgxClient) Int(ctx context.Context) (n int32, err error) {
+	err = c.pool.QueryRow(ctx, c.w.SQL).Scan(&n)
+	return n, err
+}
+
+func (c *pgxClient) Account(ctx context.Context, id int64) (Account, error) {
+	rows, err := c.pool.Query(ctx, c.w.SQL, id)
+	if err != nil {
+		return Account{}, err
+	}
+	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Account])
+}
+
+func (c *pgxClient) Types(ctx context.Context) ([]PgType, error) {
+	rows, err := c.pool.Query(ctx, c.w.SQL, c.w.Args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByName[PgType])
+}
+
+func (c *pgxClient) Ints(ctx context.Context) ([]int32, error) {
+	rows, err := c.pool.Query(ctx, c.w.SQL)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[int32])
+}
+
+func (c *pgxClient) Events(ctx context.Context, s *sink) error {
+	rows, err := c.pool.Query(ctx, c.w.SQL)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		e, err := pgx.RowToStructByName[Event](rows)
+		if err != nil {
+			return err
+		}
+		s.take(&e)
+	}
+	return rows.Err()
+}
+
+func (c *pgxClient) Setting(ctx context.Context, name string) (value string, err error) {
+	err = c.pool.QueryRow(ctx, fmt.Sprintf("show %s", name)).Scan(&value)
+	return value, err
+}
+
+func (c *pgxClient) Close(context.Context) error {
+	c.pool.Close()
+	return nil
+}
