@@ -20,8 +20,8 @@
 //		})
 //	}
 //
-// A program calls [RunAll] and gets a [Report]. Both own the database's tables (PostgreSQL: the schema
-// duet_conformance; EdgeDB: Account, Transfer, Claim, Color, tenant) while they
-// run: they drop them at the start and at the end. One suite at a time may run
-// in a database.
+// A program calls [RunAll] and gets a [Report]. Both own the tables of the
+// database (PostgreSQL: the schema duet_conformance; EdgeDB: Account, Transfer,
+// Claim, Color, tenant) while they run: they drop them at the start and at the
+// end. One suite at a time may run in a database.
 package conformance
