@@ -85,7 +85,7 @@ func compile(src *source, dst reflect.Type) (decoder, error) {
 		return decoder{}, reasonf("%s does not decode into %v: take any, or a map", src.name(), dst)
 	}
 	if value := compileClass(src, dst); value != nil {
-		return decoder{value: value, typ: dst}, nil
+		return decoder{value: value, typ: dst, direct: directOf(src.class, dst.Kind())}, nil
 	}
 	if src.class == classArray {
 		if dec, ok := compileArray(src, dst); ok {

@@ -18,6 +18,8 @@ type decoder struct {
 	null func(p ptr) error
 	// typ is the Go type.
 	typ reflect.Type
+	// direct is what a row decoder may do instead of calling value.
+	direct direct
 }
 
 // storeNull stores NULL or says that it cannot be.
@@ -102,6 +104,10 @@ func (d *RowDecoder) decodeInto(p ptr, row []byte, n int) error {
 			return malformed(n, "column %d has %d bytes where %d are left", i+1, size, len(rest))
 		}
 		s := &d.steps[i]
+		if s.direct != notDirect && size >= 0 && s.hops == nil && !s.skip && decodeDirect(s.direct, at(p, s.offset), rest[:size:size]) {
+			rest = rest[size:]
+			continue
+		}
 		var err error
 		switch {
 		case size < 0:
