@@ -266,7 +266,7 @@ func (e *Error) Error() string {
 		}
 		b.WriteString(")")
 	}
-	if e.Err != nil {
+	if e.Err != nil && !(e.Message != "" && strings.Contains(e.Message, e.Err.Error())) {
 		if e.Message != "" || e.Code != "" {
 			b.WriteString(": ")
 		}

@@ -84,6 +84,7 @@ func newRunner(ctx context.Context, target Target) (*runner, error) {
 		return nil, err
 	}
 	if err := r.setUp(ctx); err != nil {
+		_ = r.client.Close(ctx)
 		return nil, fmt.Errorf("conformance: setting up: %w", err)
 	}
 	return r, nil
@@ -95,6 +96,7 @@ func (r *runner) connect(ctx context.Context) error {
 		return fmt.Errorf("conformance: connecting: %w", err)
 	}
 	if err := client.Ping(ctx); err != nil {
+		_ = client.Close(ctx)
 		return fmt.Errorf("conformance: connecting: %w", err)
 	}
 	r.client, r.backend = client, client.Backend()

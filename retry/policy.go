@@ -11,7 +11,7 @@ import (
 // concurrently is safe.
 type Policy struct {
 	// Conflict rules what lost a race. Defaults: 30 attempts, waits of up to 1 ms
-	// whose bound doubles up to 200 ms, no limit of time.
+	// whose bound doubles up to 1 s, no limit of time.
 	Conflict Rule
 	// Unavailable rules what the server could not take. Defaults: 10 attempts,
 	// waits of up to 50 ms whose bound doubles up to 5 s, 30 s in all.
@@ -46,7 +46,7 @@ type Rule struct {
 }
 
 func conflictDefaults() Rule {
-	return Rule{MaxAttempts: 30, MaxElapsed: -1, Initial: time.Millisecond, Max: 200 * time.Millisecond, Multiplier: 2}
+	return Rule{MaxAttempts: 30, MaxElapsed: -1, Initial: time.Millisecond, Max: time.Second, Multiplier: 2}
 }
 
 func unavailableDefaults() Rule {

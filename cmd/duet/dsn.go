@@ -1,0 +1,75 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/duetdb/duet/dsn"
+	"github.com/spf13/cobra"
+)
+
+func newDSN(s streams) *cobra.Command {
+	var asJSON, reveal bool
+	cmd := &cobra.Command{
+		Use:   "dsn [DSN]",
+		Short: "Show what a DSN resolves to, and where each value comes from",
+		Long: `Show what a DSN resolves to, and where each value comes from: the DSN itself, the
+PG* environment, the service file, the password file, or a default. Without a DSN
+the environment alone is resolved. Nothing is connected to. Secrets are masked.
+
+With --json it is one object of libpq's keywords, each {"value":…,"source":…}.`,
+		Example: `  duet dsn postgres://anna@db.example.com/shop
+  duet dsn "service=shop" --json`,
+		Args: arguments(0, 1, "at most one DSN, quoted where it holds blanks"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			text := ""
+			if len(args) > 0 {
+				text = args[0]
+			}
+			return showDSN(s, text, asJSON, reveal)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	cmd.Flags().BoolVar(&reveal, "show-secrets", false, "print passwords in the clear")
+	return cmd
+}
+
+func showDSN(s streams, text string, asJSON, reveal bool) error {
+	if err := checkScheme(text); err != nil {
+		return err
+	}
+	resolved, err := dsn.ParsePostgres(text, dsn.Environment{})
+	if err != nil {
+		return &usageError{err}
+	}
+	for _, warning := range resolved.Warnings() {
+		fmt.Fprintln(s.err, "duet: warning: "+printable(warning))
+	}
+	if _, err := resolved.Postgres(); err != nil {
+		return &usageError{err}
+	}
+	values := resolved.All()
+	if reveal {
+		values = resolved.AllRevealed()
+	}
+	if asJSON {
+		return json.NewEncoder(s.out).Encode(values)
+	}
+	var rows [][]string
+	for _, v := range append(values, resolved.Settings()...) {
+		rows = append(rows, []string{v.Keyword, printable(v.Value), printable(v.Source.String())})
+	}
+	return newTable(s.out, "keyword", "value", "source").write(rows)
+}
+
+// checkScheme says what backends.Connect would, before the rest is looked at.
+func checkScheme(text string) error {
+	switch scheme := dsn.Scheme(text); scheme {
+	case "postgres":
+		return nil
+	case "edgedb", "gel":
+		return usagef("the scheme %s is EdgeDB's, and this version has no EdgeDB backend", scheme)
+	default:
+		return usagef("the scheme %s is unknown; use postgres:// or postgresql://", scheme)
+	}
+}
