@@ -2,6 +2,9 @@ package wire
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"net"
 	"time"
 )
 
@@ -20,6 +23,7 @@ func (f *Flight) interrupt() {
 // leave hands the flight to the drainer and gives ctx's error.
 func (f *Flight) leave() error {
 	c := f.conn
+	f.unwatch()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if f.state == flightQueued || f.state == flightReading {
@@ -66,6 +70,9 @@ func (c *Conn) drain() (idle func()) {
 			close(canceled)
 		}
 		err := c.discard(f)
+		if isTimeout(err) {
+			err = fmt.Errorf("an abandoned flight did not end in %v: %w", c.cancelTimeout(), err)
+		}
 		if err != nil {
 			_ = c.fail(err)
 		}
@@ -83,7 +90,7 @@ func (c *Conn) drain() (idle func()) {
 // discard reads f to its end without looking at what it says.
 func (c *Conn) discard(f *Flight) error {
 	if err := c.readLazy(f, false); err != nil {
-		return err
+		return readCause(err)
 	}
 	for f.at < len(f.steps) {
 		typ, body, err := c.rd.next()
@@ -100,7 +107,7 @@ func (c *Conn) discard(f *Flight) error {
 // askToCancel sends a CancelRequest for what the connection is running
 // (PostgreSQL documentation, section "Canceling Requests in Progress"), unless
 // that is answered in a moment anyway. When it returns, the server has either
-// delivered the signal or will never do so.
+// delivered the signal or will never do so, or the connection is closed.
 func (c *Conn) askToCancel(answered <-chan struct{}, done chan<- struct{}) {
 	defer c.workers.Done()
 	defer close(done)
@@ -126,9 +133,15 @@ func (c *Conn) askToCancel(answered <-chan struct{}, done chan<- struct{}) {
 		case <-ended:
 		}
 	}()
-	if c.awaitWritten(ctx) {
-		_ = sendCancel(ctx, c.cfg, c.s) // without it the drainer waits, and then gives up
+	if !c.awaitWritten(ctx) {
+		return // the drainer gives up as well
 	}
+	err := sendCancel(ctx, c.cfg, c.s)
+	if op, ok := errors.AsType[*net.OpError](err); err == nil || ok && op.Op == "dial" {
+		return // without it the drainer waits, and then gives up
+	}
+	// The signal may yet come, and would hit whatever runs then.
+	_ = c.fail(fmt.Errorf("the server did not answer when it was asked to cancel: %w", err))
 }
 
 func (c *Conn) cancelTimeout() time.Duration {

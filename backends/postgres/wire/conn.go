@@ -23,6 +23,7 @@ import (
 //	params             written by the reader          mu
 //	head … sent        everybody                      mu
 //	writing            who set it may write nc        mu
+//	looking            who set it has the turn to read mu
 type Conn struct {
 	s    *session // only read
 	nc   net.Conn // plain or TLS
@@ -46,9 +47,10 @@ type Conn struct {
 	writeErr error         // a write found the other side gone
 	held     bool          // a cancel is under way: nothing is written
 	queued   uint64        // bytes that flights have queued, ever
-	sent     uint64        // bytes handed to the kernel, ever
+	sent     uint64        // bytes handed to the kernel, ever, with those of a write under way
 	settled  uint64        // bytes of flights that were answered, ever
 
+	looking  bool // an idle connection is being looked at: nobody gets the turn to read
 	draining bool
 	onIdle   func()
 	workers  sync.WaitGroup // drainer and long writes
@@ -59,6 +61,9 @@ const (
 	// system. More are written by a helper, so that the caller can read
 	// meanwhile: two sides that both only write would wait for ever.
 	inlineWrite = 16 << 10
+
+	// keptBuffer is the largest buffer for writing that is kept for reuse.
+	keptBuffer = 64 << 10
 
 	// cancelGrace is how long an abandoned flight may go on before the server is
 	// asked to cancel it: most end sooner, and a request costs the server a
@@ -95,20 +100,15 @@ func Connect(ctx context.Context, cfg *Config) (*Conn, error) {
 // Unsent tells whether the server can have seen it.
 func (c *Conn) Send(ctx context.Context, f *Flight) error {
 	f.conn, f.ctx = c, ctx
+	f.start = never
 	if err := ctx.Err(); err != nil {
-		f.start = ^uint64(0)
 		return err
 	}
 	if f.Lone {
 		c.look()
 	}
 	c.mu.Lock()
-	if c.cause != nil || c.writeErr != nil {
-		f.start = ^uint64(0) // never sent
-		if c.cause == nil {
-			c.failLocked(c.writeErr)
-		}
-		err := c.closedLocked()
+	if err := c.refuseLocked(f); err != nil {
 		c.mu.Unlock()
 		return err
 	}
@@ -135,14 +135,33 @@ func (c *Conn) SendAbandoned(f *Flight) error {
 
 func (c *Conn) sendUnattended(f *Flight, state flightState) error {
 	f.conn, f.ctx = c, context.Background()
+	f.start = never
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.cause != nil {
-		return c.closedLocked()
+	if err := c.refuseLocked(f); err != nil {
+		return err
 	}
 	f.state = state
 	c.enqueueLocked(f)
 	return nil
+}
+
+// never is the start of a flight that was not sent.
+const never = ^uint64(0)
+
+// refuseLocked says why f cannot be sent.
+func (c *Conn) refuseLocked(f *Flight) error {
+	if !f.complete() {
+		return errors.New("the flight does not end with Sync or Query, so that the server would not answer it")
+	}
+	if c.cause == nil && c.writeErr == nil {
+		return nil
+	}
+	if c.cause == nil && c.busyLocked() {
+		return &DeadError{Cause: c.writeErr} // the reader may find why
+	}
+	c.failLocked(c.writeErr)
+	return c.closedLocked()
 }
 
 // enqueueLocked puts f behind the others and sees that it gets written. mu is
@@ -160,13 +179,16 @@ func (c *Conn) enqueueLocked(f *Flight) {
 	}
 	c.tail = f
 	c.grantLocked()
-	c.writeLocked(f.buf)
+	f.lent = c.writeLocked(f.buf)
 }
 
 // grantLocked gives the turn to read to the first flight that somebody waits
 // for, or starts the drainer where nobody does. Lazy flights before it are read
 // by whoever gets the turn.
 func (c *Conn) grantLocked() {
+	if c.cause != nil || c.looking {
+		return // there is nothing to read any more, or look will grant it
+	}
 	f := c.head
 	for f != nil && f.state == flightLazy {
 		f = f.next
@@ -182,19 +204,33 @@ func (c *Conn) grantLocked() {
 			}
 		}
 	case f.state == flightAbandoned && !c.draining:
-		c.draining = true
-		c.workers.Add(1)
-		go func() {
-			idle := c.drain()
-			c.workers.Done() // before idle, which may close the connection and wait for it
-			if idle != nil {
-				idle()
-			}
-		}()
+		c.drainLocked()
 	}
 }
 
-// popLocked removes the answered flight at the head.
+// drainLocked starts the drainer.
+func (c *Conn) drainLocked() {
+	c.draining = true
+	c.workers.Add(1)
+	go func() {
+		idle := c.drain()
+		c.workers.Done() // before idle, which may close the connection and wait for it
+		if idle != nil {
+			idle()
+		}
+	}()
+}
+
+// idleLocked has who waits for the connection to be idle told, by a drainer that
+// finds nothing to do: who holds mu cannot call out.
+func (c *Conn) idleLocked() {
+	if c.onIdle != nil && !c.busyLocked() {
+		c.drainLocked()
+	}
+}
+
+// popLocked removes the answered flight at the head. The caller has the turn to
+// read.
 func (c *Conn) popLocked(f *Flight) {
 	c.head = f.next
 	if c.head == nil {
@@ -207,7 +243,9 @@ func (c *Conn) popLocked(f *Flight) {
 		f.interrupted = false
 		_ = c.nc.SetReadDeadline(time.Time{})
 	}
+	c.rd.shed()
 	c.grantLocked()
+	c.idleLocked()
 }
 
 // fail closes the connection for a reason; the first one is kept. It gives the
@@ -226,6 +264,7 @@ func (c *Conn) failLocked(err error) {
 	c.cause = err
 	_ = c.raw.Close() // not the TLS connection's Close, which may wait to say goodbye
 	close(c.dead)
+	c.idleLocked()
 }
 
 // closedLocked is the error for a caller of a closed connection: ErrClosed and
@@ -238,8 +277,9 @@ func (c *Conn) closedLocked() error {
 }
 
 // Close says goodbye if the connection is idle, closes it, and waits for what
-// works in its background, bounded by ctx. It is idempotent and may be called
-// at any time.
+// works in its background. An error, ctx's, says that some of that is still
+// ending: the socket is closed nevertheless. Close is idempotent and may be
+// called at any time.
 func (c *Conn) Close(ctx context.Context) error {
 	c.mu.Lock()
 	if c.cause == nil {
@@ -256,8 +296,7 @@ func (c *Conn) Close(ctx context.Context) error {
 	case <-done:
 		return nil
 	case <-ctx.Done():
-		<-done // the socket is closed: they end now
-		return nil
+		return fmt.Errorf("the connection is closed, but its background has not ended yet: %w", ctx.Err())
 	}
 }
 
@@ -303,9 +342,9 @@ func (c *Conn) busyLocked() bool {
 	return false
 }
 
-// WhenIdle calls f once nothing is outstanding any more: at once in this
-// goroutine if that is so already, else at the end of the background's work.
-// One function can wait at a time.
+// WhenIdle calls f once nothing is outstanding any more, or the connection is
+// closed: at once in this goroutine if that is so already, else in a goroutine
+// of its own. One function can wait at a time.
 func (c *Conn) WhenIdle(f func()) {
 	c.mu.Lock()
 	if c.busyLocked() {

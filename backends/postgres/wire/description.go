@@ -29,21 +29,22 @@ func DecodeParameters(body []byte) ([]uint32, error) {
 // DecodeFields reads the body of a RowDescription. The result is not nil, also
 // where there are no columns.
 func DecodeFields(body []byte) ([]Field, error) {
-	bad := protocolErrorf("a RowDescription of %d bytes that contradicts itself", len(body))
+	size := len(body)
+	bad := func() error { return protocolErrorf("a RowDescription of %d bytes that contradicts itself", size) }
 	if len(body) < 2 {
-		return nil, bad
+		return nil, bad()
 	}
 	n := int(binary.BigEndian.Uint16(body))
 	body = body[2:]
 	const fixed = 18 // table oid, attribute, type oid, size, modifier, format
 	if n*(fixed+1) > len(body) {
-		return nil, bad
+		return nil, bad()
 	}
 	fields := make([]Field, n)
 	for i := range fields {
 		end := bytes.IndexByte(body, 0)
 		if end < 0 || len(body) < end+1+fixed {
-			return nil, bad
+			return nil, bad()
 		}
 		rest := body[end+1:]
 		fields[i] = Field{
@@ -54,7 +55,7 @@ func DecodeFields(body []byte) ([]Field, error) {
 		body = rest[fixed:]
 	}
 	if len(body) != 0 {
-		return nil, bad
+		return nil, bad()
 	}
 	return fields, nil
 }

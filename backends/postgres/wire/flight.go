@@ -48,6 +48,7 @@ type Flight struct {
 	state       flightState
 	turn        chan struct{} // made by who has to wait; receives the turn
 	interrupted bool          // a read deadline in the past is set on its behalf
+	lent        bool          // a helper writes buf, and may not have let go of it yet
 	next        *Flight
 
 	// Copied says that the flight ran a COPY from or to the client, which was
@@ -80,11 +81,8 @@ func NewFlight() *Flight { return flights.Get().(*Flight) }
 
 // Free gives a finished flight back for reuse. It must not be used afterwards.
 func (f *Flight) Free() {
-	if f.state != flightDone && f.state != flightNew || cap(f.buf) > 64<<10 {
+	if !f.unwatch() || f.lent || f.state != flightDone && f.state != flightNew || cap(f.buf) > keptBuffer {
 		return // someone else may still hold it, or it is not worth keeping
-	}
-	if f.stop != nil && !f.stop() {
-		return // the watch on ctx may be running
 	}
 	turn := f.turn
 	if turn != nil {
@@ -95,6 +93,16 @@ func (f *Flight) Free() {
 	}
 	*f = Flight{buf: f.buf[:0], steps: f.steps[:0], turn: turn}
 	flights.Put(f)
+}
+
+// unwatch ends the watch on ctx, which would keep the flight in memory for as
+// long as ctx lives. It says whether the watch never ran.
+func (f *Flight) unwatch() bool { return f.stop == nil || f.stop() }
+
+// complete says whether the flight's last answer is a ReadyForQuery.
+func (f *Flight) complete() bool {
+	n := len(f.steps)
+	return n > 0 && (f.steps[n-1] == stepSync || f.steps[n-1] == stepQuery)
 }
 
 // open begins a message and gives the index of its length field.
@@ -239,13 +247,15 @@ func (f *Flight) Steps() int { return len(f.steps) }
 // Answered says whether the server has answered anything of the flight.
 func (f *Flight) Answered() bool { return f.answered }
 
-// Unsent says that no byte of the flight was handed to the kernel, so that the
-// server cannot have seen any of it.
+// Unsent says that no byte of the flight was handed to the kernel, nor will be,
+// so that the server never sees any of it. It may be called after Next or Send
+// failed.
 func (f *Flight) Unsent() bool {
 	if f.conn == nil {
 		return true
 	}
 	f.conn.mu.Lock()
 	defer f.conn.mu.Unlock()
-	return f.conn.sent <= f.start
+	// An abandoned flight that still waits to be written is written later.
+	return f.start == never || f.conn.sent <= f.start && (f.conn.cause != nil || f.state != flightAbandoned)
 }

@@ -8,14 +8,19 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// maxParameters bounds how many run-time parameters a server may report.
-const maxParameters = 1000
+// maxParameters and maxParameterSize bound what a server may report of its
+// run-time parameters, all of which is kept.
+const (
+	maxParameters    = 1000
+	maxParameterSize = 64 << 10
+)
 
 // errServerLeft is the cause where the stream ended without a word.
 var errServerLeft = errors.New("the server closed the connection without saying why")
 
 // Next gives the flight's next answer. The body is valid until the next call.
-// Ready ends a group; after the last one the flight is done. An ErrorResponse is
+// Ready ends a group, and has no body: see [Conn.Status]; after the last one the
+// flight is done, and the next flight may be reading already. An ErrorResponse is
 // followed by its group's Ready, unless it is FATAL: that, like everything else
 // that ends the connection, is an error of type *DeadError. When ctx ends, Next
 // gives its error and leaves the flight to the connection: it must not be
@@ -24,12 +29,14 @@ func (f *Flight) Next() (Kind, []byte, error) {
 	c := f.conn
 	if !f.reading {
 		if err := f.await(); err != nil {
+			f.unwatch()
 			return 0, nil, err
 		}
 	}
 	for {
 		typ, body, err := c.rd.next()
 		if err != nil {
+			f.unwatch()
 			return 0, nil, f.readFailed(err)
 		}
 		if typ == byte(DataRow) && f.steps[f.at] == stepExecute && !f.skipping {
@@ -37,6 +44,7 @@ func (f *Flight) Next() (Kind, []byte, error) {
 		}
 		kind, out, err := c.accept(f, typ, body)
 		if err != nil {
+			f.unwatch()
 			return 0, nil, c.fail(err)
 		}
 		if kind != 0 {
@@ -89,8 +97,9 @@ func (c *Conn) readLazy(f *Flight, peek bool) error {
 	for {
 		c.mu.Lock()
 		lazy := c.head
+		done := lazy == nil || lazy == f || lazy.state != flightLazy
 		c.mu.Unlock()
-		if lazy == nil || lazy == f || lazy.state != flightLazy {
+		if done {
 			return nil
 		}
 		var typ byte
@@ -128,6 +137,11 @@ func (c *Conn) accept(f *Flight, typ byte, body []byte) (Kind, []byte, error) {
 	s := f.steps[f.at]
 	what := transition(s, typ)
 	if f.skipping && what != ready {
+		if what == fail {
+			if err := decodeServerError(body); isFatal(err) {
+				return 0, nil, err // the session was ended while it was skipping
+			}
+		}
 		what = refuse
 	}
 	switch what {
@@ -137,7 +151,7 @@ func (c *Conn) accept(f *Flight, typ byte, body []byte) (Kind, []byte, error) {
 		f.at++
 		return Kind(typ), body, nil
 	case ready:
-		return Ready, body, c.endGroup(f, body)
+		return Ready, nil, c.endGroup(f, body)
 	case fail:
 		return ErrorResponse, body, f.failGroup(body)
 	case refuseCopy:
@@ -187,8 +201,14 @@ func (c *Conn) endGroup(f *Flight, body []byte) error {
 	return nil
 }
 
+// errCopyBehind is the cause where a COPY from the client cannot be refused: the
+// server takes what was sent behind it for its data, and drops it. Whose answers
+// come then nobody can say.
+var errCopyBehind = errors.New("a COPY from the client was started by a flight that has more behind it: COPY must be alone")
+
 // refuseCopy ends a COPY that nobody can serve. While the server reads COPY data
-// it ignores the Sync that was already sent, so it needs another one.
+// it ignores the Sync that was already sent, so it needs another one
+// (PostgreSQL documentation, section "COPY Operations").
 func (c *Conn) refuseCopy(f *Flight, typ byte) error {
 	f.Copied = true
 	switch typ {
@@ -201,11 +221,17 @@ func (c *Conn) refuseCopy(f *Flight, typ byte) error {
 	if err != nil {
 		return err
 	}
+	behind := len(f.steps) - 1 - f.at
 	if f.steps[f.at] == stepExecute {
 		msg = append(msg, 'S', 0, 0, 0, 4)
+		behind-- // the Sync
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if behind > 0 || f.next != nil || c.held || c.cause != nil {
+		return errCopyBehind
+	}
+	c.queued += uint64(len(msg))
 	c.writeLocked(msg)
 	return nil
 }
@@ -222,6 +248,9 @@ func (c *Conn) asynchronous(typ byte, body []byte) error {
 			c.cfg.OnNotice(&notice)
 		}
 	case parameterStatus:
+		if len(body) > maxParameterSize {
+			return protocolErrorf("a ParameterStatus of %d bytes", len(body))
+		}
 		var status pgproto3.ParameterStatus
 		if err := status.Decode(body); err != nil {
 			return protocolErrorf("a ParameterStatus that cannot be read: %v", err)

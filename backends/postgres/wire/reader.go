@@ -83,15 +83,21 @@ func (r *reader) room() []byte {
 
 func (r *reader) grow(n int) { r.end += n }
 
+// shed lets go of what a huge message left behind, once all of it was consumed.
+func (r *reader) shed() {
+	if r.start == r.end && len(r.buf) > 4*readBufferSize {
+		r.start, r.end = 0, 0
+		r.buf = make([]byte, readBufferSize)
+	}
+}
+
 // fill reads once, making room first. The buffer grows only as bytes really
 // arrive, so that a length alone costs no memory.
 func (r *reader) fill() error {
 	size := r.need
 	if r.start == r.end {
 		r.start, r.end = 0, 0
-		if len(r.buf) > 4*readBufferSize && size <= readBufferSize {
-			r.buf = make([]byte, readBufferSize) // shed what a huge message left behind
-		}
+		r.shed()
 	}
 	if r.start+size > len(r.buf) && r.start > 0 {
 		r.end = copy(r.buf, r.buf[r.start:r.end])

@@ -7,19 +7,19 @@ import (
 
 // writeLocked hands msg to the kernel, or leaves it to whoever is writing at the
 // moment. mu is held, and released during the write. After it returns msg may be
-// reused, unless a helper writes it: a flight's buffer then stays untouched until
-// the flight was answered, which cannot be before all of it was written.
-func (c *Conn) writeLocked(msg []byte) {
+// reused, unless it was lent to a helper.
+func (c *Conn) writeLocked(msg []byte) (lent bool) {
 	if c.writing || c.held {
 		c.pending = append(c.pending, msg...)
-		return
+		return false
 	}
 	c.writing = true
 	if c.longWriteLocked() {
 		c.helpLocked(msg)
-		return
+		return true
 	}
 	c.pumpLocked(msg, false)
+	return false
 }
 
 // longWriteLocked says whether more is unanswered than socket buffers hold for
@@ -43,6 +43,7 @@ func (c *Conn) helpLocked(msg []byte) {
 // writer.
 func (c *Conn) pumpLocked(msg []byte, helper bool) {
 	for {
+		c.sent += uint64(len(msg)) // from here on the server may have seen it
 		c.mu.Unlock()
 		n, err := c.nc.Write(msg)
 		c.mu.Lock()
@@ -50,7 +51,6 @@ func (c *Conn) pumpLocked(msg []byte, helper bool) {
 			c.writeFailedLocked(n, len(msg), err)
 			break
 		}
-		c.sent += uint64(n)
 		if c.cause != nil || c.held || len(c.pending) == 0 {
 			break
 		}
@@ -62,6 +62,9 @@ func (c *Conn) pumpLocked(msg []byte, helper bool) {
 		}
 	}
 	c.writing = false
+	if len(c.pending) == 0 && cap(c.pending)+cap(c.spare) > 2*keptBuffer {
+		c.pending, c.spare = nil, nil
+	}
 	if c.written != nil {
 		close(c.written)
 		c.written = nil
@@ -84,7 +87,7 @@ func (c *Conn) writeFailedLocked(n, size int, err error) {
 	if n == 0 && c.nc != c.raw {
 		n = size
 	}
-	c.sent += uint64(n)
+	c.sent -= uint64(size - n)
 	if !isReset(err) {
 		c.failLocked(err)
 		return
