@@ -72,7 +72,7 @@ func (c *client) once(ctx context.Context, t *task) (err error) {
 
 func (r *run) isStale(err error) bool {
 	e, ok := errors.AsType[*duet.Error](err)
-	return ok && !r.dead && isStalePlan(e.Code, e.Message)
+	return ok && !r.dead && (r.old || isStalePlan(e.Code, e.Message))
 }
 
 // checkIdle closes a connection that a command of its own left in a transaction.
@@ -137,7 +137,7 @@ func (c *client) Acquire(ctx context.Context) (duet.Conn, error) {
 	if err := unsupportedOptions(&c.opt); err != nil {
 		return nil, err
 	}
-	lease, err := c.db.acquire(ctx, &c.opt, "")
+	lease, err := c.db.acquireAlone(ctx, &c.opt)
 	if err != nil {
 		return nil, err
 	}

@@ -137,7 +137,7 @@ func (d *db) acquire(ctx context.Context, opt *duet.Options, cmd string) (*pool.
 	if d.cfg.Hooks.PoolWait != nil && opt.Name != "" {
 		ctx = context.WithValue(ctx, nameKey{}, opt.Name)
 	}
-	lease, err := d.pool.AcquireAs(ctx, opt.Name)
+	lease, err := d.pool.AcquireAs(marked(ctx), opt.Name)
 	if err != nil {
 		return nil, acquireError(err, cmd)
 	}
@@ -149,6 +149,16 @@ func (d *db) acquire(ctx context.Context, opt *duet.Options, cmd string) (*pool.
 		}
 	}
 	return lease, nil
+}
+
+// acquireAlone is acquire as a call of its own, which Options.Timeout bounds.
+func (d *db) acquireAlone(ctx context.Context, opt *duet.Options) (*pool.Lease[*session], error) {
+	if opt.Timeout > 0 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, opt.Timeout)
+		defer stop()
+	}
+	return d.acquire(ctx, opt, "")
 }
 
 // release gives a session back once nothing is outstanding on it.

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/duetdb/duet"
@@ -99,8 +100,8 @@ func lost(err error, f *wire.Flight, st *statement, phase duet.Phase, outside bo
 // refusedFirst says that the server ended the session before it had answered
 // anything of the flight: it has not run it.
 func refusedFirst(err error, f *wire.Flight) bool {
-	_, fatal := errors.AsType[*wire.ServerError](err)
-	return fatal && !f.Answered()
+	e, ok := errors.AsType[*wire.ServerError](err)
+	return ok && (e.Severity == "FATAL" || e.Severity == "PANIC") && !f.Answered()
 }
 
 func contextEnded(err error) bool {
@@ -158,6 +159,7 @@ func connectError(err error, host string) *duet.Error {
 		if ce.Stage == wire.StageAuthentication {
 			e.Kind = duet.KindAuthentication
 		}
+		e.Message, e.Err = string(ce.Stage), ce.Err // where to is said by Host
 	}
 	if se, ok := errors.AsType[*wire.ServerError](err); ok {
 		server := fromServer(se, duet.PhaseConnect, nil)
@@ -183,13 +185,28 @@ func classify(err error) retry.Class {
 		return retry.Permanent
 	}
 	switch {
-	case e.Kind == duet.KindSerialization, e.Kind == duet.KindDeadlock, isStalePlan(e.Code, e.Message):
+	case e.Kind == duet.KindSerialization, e.Kind == duet.KindDeadlock, hasStalePlan(err):
 		return retry.Conflict
 	case e.Kind == duet.KindUnavailable && !contextEnded(err):
 		return retry.Unavailable
 	default:
 		return retry.Permanent
 	}
+}
+
+// hasStalePlan looks for a stale plan everywhere in err's tree: a closure may
+// have put something else before it.
+func hasStalePlan(err error) bool {
+	if e, ok := err.(*duet.Error); ok && isStalePlan(e.Code, e.Message) {
+		return true
+	}
+	switch u := err.(type) {
+	case interface{ Unwrap() error }:
+		return u.Unwrap() != nil && hasStalePlan(u.Unwrap())
+	case interface{ Unwrap() []error }:
+		return slices.ContainsFunc(u.Unwrap(), hasStalePlan)
+	}
+	return false
 }
 
 // isStalePlan says that a prepared statement no longer is what it was: another

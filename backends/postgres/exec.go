@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/duetdb/duet"
 	"github.com/duetdb/duet/backends/postgres/sqltext"
@@ -18,6 +19,7 @@ type run struct {
 
 	before []string // BEGIN and SAVEPOINT that travel ahead of the command
 	inTx   bool     // a transaction is open, or before opens one
+	ours   bool     // and it is duet's, not begun by hand
 	lone   bool     // first use of the connection since it was idle
 	script bool     // by the simple protocol
 
@@ -27,11 +29,15 @@ type run struct {
 	main int    // the first step that is the command's own
 
 	setting bool // settings share the command's group, and its fate
+	fresh   bool // the statement was described by this run
+	misfit  bool // the arguments do not fit its parameters
+	old     bool // it failed, maybe because it was described long ago
 
 	preparing bool // the flight prepares name
 	dead      bool // the flight ended without ReadyForQuery
 	unsent    bool // and the server cannot have run any of it
 	params    []uint32
+	prior     map[string]string // the settings before the flight
 	failed    *wire.ServerError
 	failedAt  int
 	mismatch  error
@@ -40,10 +46,13 @@ type run struct {
 // exec runs the call once. The error is a *duet.Error, and run keeps what the
 // caller needs to know of it.
 func (r *run) exec(ctx context.Context) error {
-	if err := r.db.resolve(r.k, r.s.standardStrings()); err != nil {
+	if err := r.db.resolve(r.k, r.s); err != nil {
 		return err
 	}
 	st := r.k.st
+	if err := r.refuse(); err != nil {
+		return err
+	}
 	r.s.spoil(st)
 	r.script = r.k.into.kind == discardRows && len(r.k.args) == 0 && !isData(st.kind) || r.isScript()
 	if err := r.ahead(ctx); err != nil {
@@ -52,23 +61,49 @@ func (r *run) exec(ctx context.Context) error {
 	if r.script {
 		return r.simple(ctx)
 	}
-	if r.desc = st.desc.Load(); r.desc == nil {
-		if err := r.describe(ctx); err != nil {
-			return err
-		}
-	}
-	if err := r.build(); err != nil {
-		return err
-	}
-	if err := r.send(ctx); err != nil {
+	if err := r.launch(ctx); err != nil {
 		return err
 	}
 	return r.read()
 }
 
+// refuse refuses what would end the transaction behind duet's back. What
+// followed it in a script, or BEGIN in the same text, would otherwise run
+// outside of the transaction before anybody could tell.
+func (r *run) refuse() error {
+	if !r.ours || !r.k.st.ends {
+		return nil
+	}
+	return simpleError(duet.KindInvalidArgument, duet.PhasePrepare, r.k.cmd, "the command would end the transaction: the closure's return, Commit and Rollback decide that")
+}
+
+// launch sends the flight that runs the command. Where the arguments do not fit
+// the types that were described in the past, the server is asked once more: a
+// column may have got another type.
+func (r *run) launch(ctx context.Context) error {
+	if r.desc = r.k.st.desc.Load(); r.desc == nil {
+		if err := r.describe(ctx); err != nil {
+			return err
+		}
+	}
+	err := r.build()
+	if err != nil && r.misfit && !r.fresh {
+		r.stale()
+		r.desc, r.misfit = nil, false
+		if err := r.describe(ctx); err != nil {
+			return err
+		}
+		err = r.build()
+	}
+	if err != nil {
+		return err
+	}
+	return r.send(ctx)
+}
+
 // isScript says whether Execute was given several commands.
 func (r *run) isScript() bool {
-	return r.k.into.kind == discardRows && len(r.k.args) == 0 && sqltext.Count(r.k.cmd, r.s.standardStrings(), 2) > 1
+	return r.k.into.kind == discardRows && len(r.k.args) == 0 && sqltext.Count(r.k.cmd, r.k.standard, 2) > 1
 }
 
 // ahead makes a round trip for what cannot share a group with the command:
@@ -76,12 +111,11 @@ func (r *run) isScript() bool {
 // snapshot, and either of them before the simple protocol, which would run its
 // text even if they failed.
 func (r *run) ahead(ctx context.Context) error {
-	settings, err := settingCommands(r.s.applied, r.k.opt.Settings)
+	settings, err := r.s.settingCommands(r.k.opt.Settings)
 	if err != nil {
 		return argumentError(r.k.cmd, err)
 	}
 	if len(settings) > 0 && (len(r.before) > 0 || r.script || needsOwnFlight(r.s.applied, r.k.opt.Settings)) {
-		r.s.applied = r.k.opt.Settings
 		r.setting = true
 		if err := r.roundTrip(ctx, settings); err != nil {
 			return err
@@ -122,7 +156,7 @@ func (r *run) open() error {
 			return err
 		}
 	}
-	settings, err := settingCommands(r.s.applied, r.k.opt.Settings)
+	settings, err := r.s.settingCommands(r.k.opt.Settings)
 	if err != nil {
 		return argumentError(r.k.cmd, err)
 	}
@@ -131,11 +165,7 @@ func (r *run) open() error {
 			return argumentError(r.k.cmd, err)
 		}
 	}
-	if len(settings) > 0 {
-		r.s.applied = r.k.opt.Settings
-		r.setting = true
-		r.s.setInTx = r.s.setInTx || r.inTx
-	}
+	r.setting = len(settings) > 0
 	for _, c := range r.before {
 		if err := r.f.Command(c); err != nil {
 			return argumentError(r.k.cmd, err)
@@ -147,6 +177,11 @@ func (r *run) open() error {
 
 // send hands the flight over.
 func (r *run) send(ctx context.Context) error {
+	if r.setting {
+		r.prior = r.s.applied
+		r.s.applied = r.k.opt.Settings
+		r.s.setInTx = r.s.setInTx || r.inTx
+	}
 	if err := r.s.wc.Send(ctx, r.f); err != nil {
 		return r.lost(err)
 	}
@@ -159,7 +194,7 @@ func (r *run) send(ctx context.Context) error {
 func (r *run) lost(err error) error {
 	r.dead = true
 	r.unsent = r.f.Unsent() || refusedFirst(err, r.f)
-	r.s.unsure = r.s.unsure || r.setting
+	r.unset()
 	return lost(err, r.f, r.k.st, duet.PhaseRun, !r.inTx)
 }
 
@@ -204,7 +239,7 @@ func (r *run) describe(ctx context.Context) error {
 	if r.desc == nil {
 		return simpleError(duet.KindProtocol, duet.PhaseRun, r.k.cmd, "the server did not describe the statement")
 	}
-	r.before, r.setting = nil, false
+	r.before, r.setting, r.fresh = nil, false, true
 	r.k.st.desc.Store(r.desc)
 	if name != "" {
 		r.s.remember(r.k.st, name, r.desc, r.db.cfg.StatementCacheSize)
@@ -231,7 +266,7 @@ func (r *run) build() error {
 		r.s.clock++
 		p.used = r.s.clock
 		r.name = p.name
-		if p.desc != r.desc && !sameParams(p.desc, r.desc) {
+		if p.desc != r.desc { // what another connection was told since does not hold here
 			r.desc = p.desc
 			if err := r.k.into.prepare(r.db.types, r.desc); err != nil {
 				return resultError(r.k.cmd, duet.PhasePrepare, err)
@@ -254,6 +289,7 @@ func (r *run) build() error {
 		return err
 	}
 	if buf, err = r.db.types.AppendArgs(buf, r.desc.params, r.k.values); err != nil {
+		r.misfit = true
 		return argumentError(r.k.cmd, err)
 	}
 	if err := r.f.EndBind(buf, mark, r.desc.formats); err != nil {
@@ -262,18 +298,6 @@ func (r *run) build() error {
 	r.f.Execute()
 	r.f.Sync()
 	return nil
-}
-
-func sameParams(a, b *description) bool {
-	if len(a.params) != len(b.params) {
-		return false
-	}
-	for i := range a.params {
-		if a.params[i] != b.params[i] {
-			return false
-		}
-	}
-	return true
 }
 
 // read reads the answers of a flight that runs the command.
@@ -368,6 +392,9 @@ func (r *run) message(kind wire.Kind, body []byte) error {
 	case wire.CommandComplete:
 		if own || r.script && r.f.Step() >= r.main {
 			r.k.result = parseTag(body)
+			if tag := r.k.result.Status; !r.k.st.tame && (tag == "DEALLOCATE ALL" || tag == "DISCARD ALL") {
+				clear(r.s.prepared)
+			}
 		}
 	}
 	return nil
@@ -421,11 +448,14 @@ func (r *run) end() error {
 		return simpleError(duet.KindUnsupported, duet.PhaseRun, r.k.cmd, "COPY from or to the client cannot be run as a command")
 	}
 	if r.failed == nil {
+		if r.main < f.Steps() && !r.k.st.tame && len(r.s.applied) > 0 {
+			r.s.unsure = true // the user's own text may have changed what Options set
+		}
 		f.Free()
 		r.f = nil
 		return nil
 	}
-	r.s.unsure = r.s.unsure || r.setting
+	r.unset()
 	st := r.k.st
 	if r.failedAt < r.main {
 		st = nil // it was not the command that failed, so that the position is not in its text
@@ -435,12 +465,28 @@ func (r *run) end() error {
 	if f.Copied {
 		e.Kind, e.Hint = duet.KindUnsupported, "COPY from or to the client cannot be run as a command"
 	}
+	early := r.failedAt >= r.main && r.failedAt < f.Steps()-2 // in Parse or Bind
 	f.Free()
 	r.f = nil
-	if isStalePlan(e.Code, e.Message) {
+	r.old = early && r.desc != nil && !r.fresh && !r.script && maybeOld(e.Code)
+	if r.old || isStalePlan(e.Code, e.Message) {
 		r.stale()
 	}
 	return e
+}
+
+// maybeOld says whether a command that was not run may have failed because its
+// parameters have got other types since it was described.
+func maybeOld(code string) bool {
+	return strings.HasPrefix(code, "42") || strings.HasPrefix(code, "22")
+}
+
+// unset notes that settings which went with a failed flight may hold, or may
+// not.
+func (r *run) unset() {
+	if r.setting {
+		r.s.doubt(r.prior)
+	}
 }
 
 // stale lets go of a plan that no longer is what it was.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	code := pgtest.Main(m)
+	code := pgtest.Main(runner{m})
 	if code == 0 {
 		if err := goleak.Find(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -27,13 +28,64 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// open connects to a database of the test's own.
-func open(t testing.TB, cfg postgres.Config) duet.Client {
-	t.Helper()
-	return openDSN(t, pgtest.Shared(t).NewDatabase(t), cfg)
+// runner drops the tests' database before the server is stopped.
+type runner struct{ m *testing.M }
+
+func (r runner) Run() int {
+	defer shared.drop()
+	return r.m.Run()
 }
 
-// openDSN connects to a database that the test knows already.
+// database is the one that all tests use, one after the other: a new one for
+// each would take longer than the tests.
+type database struct {
+	name, admin, dsn string
+}
+
+var shared database
+
+func (d *database) drop() {
+	if d.dsn == "" {
+		return
+	}
+	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
+	defer stop()
+	c, err := pgtest.Dial(ctx, d.admin)
+	if err == nil {
+		_, err = c.Exec(ctx, "drop database "+d.name+" with (force)")
+		_ = c.Close()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+}
+
+// newDatabase gives the DSN of an empty database.
+func newDatabase(t testing.TB) string {
+	t.Helper()
+	s := pgtest.Shared(t)
+	if shared.dsn == "" {
+		name := fmt.Sprintf("duet_adapter_%d", os.Getpid())
+		observe(t, s.DSN()).do("create database " + name)
+		shared = database{name: name, admin: s.DSN(), dsn: s.DSNFor(name)}
+	}
+	o := observe(t, shared.dsn)
+	o.killAll()
+	o.do(`do $$ declare n text; begin
+		for n in select nspname from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema' loop
+			execute format('drop schema %I cascade', n);
+		end loop; end $$; create schema public; grant usage on schema public to public`)
+	_ = o.c.Close()
+	return shared.dsn
+}
+
+// open connects to an empty database.
+func open(t testing.TB, cfg postgres.Config) duet.Client {
+	t.Helper()
+	return openDSN(t, newDatabase(t), cfg)
+}
+
+// openDSN connects to a database that the test knows.
 func openDSN(t testing.TB, dsn string, cfg postgres.Config) duet.Client {
 	t.Helper()
 	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
@@ -197,4 +249,13 @@ func (o observer) running(pattern string) int {
 func runningLike(pattern string) string {
 	return "datname = current_database() and pid <> pg_backend_pid() and state = 'active' and query like '" +
 		strings.ReplaceAll(pattern, "'", "''") + "'"
+}
+
+func itoa(i int) string { return strconv.Itoa(i) }
+
+// shortContext ends soon.
+func shortContext(t testing.TB) context.Context {
+	ctx, stop := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	t.Cleanup(stop)
+	return ctx
 }

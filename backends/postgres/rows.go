@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"reflect"
+	"strings"
 
 	"github.com/duetdb/duet"
 	"github.com/duetdb/duet/backends/postgres/codec"
@@ -35,22 +36,17 @@ type rows struct {
 func (w *rows) start(ctx context.Context) error {
 	r := &w.r
 	w.into.kind = discardRows
-	if err := r.db.resolve(r.k, r.s.standardStrings()); err != nil {
+	if err := r.db.resolve(r.k, r.s); err != nil {
+		return err
+	}
+	if err := r.refuse(); err != nil {
 		return err
 	}
 	r.s.spoil(r.k.st)
 	if err := r.ahead(ctx); err != nil {
 		return err
 	}
-	if r.desc = r.k.st.desc.Load(); r.desc == nil {
-		if err := r.describe(ctx); err != nil {
-			return err
-		}
-	}
-	if err := r.build(); err != nil {
-		return err
-	}
-	if err := r.send(ctx); err != nil {
+	if err := r.launch(ctx); err != nil {
 		return err
 	}
 	w.k.result = duet.Result{RowsAffected: -1}
@@ -58,9 +54,17 @@ func (w *rows) start(ctx context.Context) error {
 		return err
 	}
 	for _, c := range r.desc.columns {
-		w.columns = append(w.columns, duet.Column{Name: c.Name, Type: w.types.Name(c.OID)})
+		w.columns = append(w.columns, duet.Column{Name: c.Name, Type: typeName(w.types.Name(c.OID))})
 	}
 	return nil
+}
+
+// typeName writes the catalogue's "_text" as "text[]".
+func typeName(name string) string {
+	if elem, ok := strings.CutPrefix(name, "_"); ok {
+		return elem + "[]"
+	}
+	return name
 }
 
 // advance reads up to the next row, or to the end.
@@ -90,6 +94,7 @@ func (w *rows) advance() error {
 		if r.mismatch != nil {
 			r.f.Abandon()
 			r.dead = true
+			r.unset()
 			return resultError(w.k.cmd, duet.PhaseRun, r.mismatch)
 		}
 	}
@@ -122,6 +127,7 @@ func (w *rows) Decode(out any) error {
 		return err
 	}
 	if typ := target.Elem(); typ != w.decFor {
+		w.decFor = nil
 		if w.dec, err = w.r.desc.decoder(w.types, typ, w.lax); err != nil {
 			return resultError(w.k.cmd, duet.PhaseRun, err)
 		}
@@ -174,9 +180,10 @@ func (w *rows) Close() error {
 
 // leaveRest deals with the rows that nobody wants. The rest of a SELECT is
 // cancelled. Cancelling anything else would undo what it did, and in a
-// transaction it would fail all of it: there the rest is read.
+// transaction it would fail all of it: there the rest is read, since how the
+// command ends is not known before.
 func (w *rows) leaveRest() error {
-	if w.r.inTx {
+	if kind := w.r.k.st.kind; w.r.inTx || kind != sqltext.Select && kind != sqltext.Values {
 		for !w.done {
 			if err := w.advance(); err != nil {
 				return err
@@ -184,17 +191,16 @@ func (w *rows) leaveRest() error {
 		}
 		return nil
 	}
-	kind := w.r.k.st.kind
-	w.r.f.NoCancel = kind != sqltext.Select && kind != sqltext.Values
 	w.r.f.Abandon()
 	w.r.dead = true
+	w.r.unset() // cancelling undoes the settings that went with the command
 	return nil
 }
 
 // close ends the rows, once.
 func (w *rows) close(err error) {
 	finish := w.finish
-	w.finish, w.body = nil, nil
+	w.finish, w.body, w.err = nil, nil, err
 	if err == nil && w.done {
 		if own := finish(w); own != nil {
 			err = own

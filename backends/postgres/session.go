@@ -20,6 +20,8 @@ type session struct {
 	names    uint64   // names given so far: none is given twice
 	closing  []string // names to be dropped with the next flight
 
+	plainStrings string // what standard_conforming_strings is reset to
+
 	applied map[string]string // settings made by Options
 	setInTx bool              // some of them inside a transaction, which may have been rolled back since
 	unsure  bool              // applied may no longer be true: a transaction that set something was rolled back
@@ -34,12 +36,23 @@ type preparedName struct {
 }
 
 func newSession(wc *wire.Conn) *session {
-	return &session{wc: wc, prepared: map[*statement]*preparedName{}}
+	return &session{
+		wc: wc, prepared: map[*statement]*preparedName{}, plainStrings: wc.Parameter("standard_conforming_strings"),
+	}
 }
 
-// standardStrings says how the server reads backslashes in strings.
-func (s *session) standardStrings() bool {
-	return s.wc.Parameter("standard_conforming_strings") != "off"
+// standardStrings says how the server reads backslashes in strings, once the
+// settings hold.
+func (s *session) standardStrings(settings map[string]string) bool {
+	const name = "standard_conforming_strings"
+	value, set := settings[name]
+	if !set {
+		value = s.wc.Parameter(name)
+		if _, undone := s.applied[name]; undone {
+			value = s.plainStrings
+		}
+	}
+	return value != "off"
 }
 
 // newName gives a name that this connection has never had. An abandoned flight
@@ -125,7 +138,7 @@ func (s *session) finish(ctx context.Context, f *wire.Flight, row func([]byte)) 
 
 // resetText undoes what the user's own text may have done to a session.
 // Prepared statements stay.
-const resetText = "SELECT pg_advisory_unlock_all(); CLOSE ALL; UNLISTEN *; RESET SESSION AUTHORIZATION; RESET ALL; DISCARD TEMP"
+const resetText = "SET statement_timeout TO 0; SELECT pg_catalog.pg_advisory_unlock_all(); CLOSE ALL; UNLISTEN *; RESET SESSION AUTHORIZATION; RESET ALL; DISCARD TEMP"
 
 // resetTimeout bounds the resets that are waited for.
 const resetTimeout = 5 * time.Second

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"fmt"
+	"maps"
 	"sort"
 	"strings"
 
@@ -36,6 +37,29 @@ func effective(o duet.Options) duet.Options {
 // next transaction only.
 func needsOwnFlight(from, to map[string]string) bool {
 	return from[readOnlySetting] != to[readOnlySetting]
+}
+
+// settingCommands are the SET and RESET that make to hold in the session.
+func (s *session) settingCommands(to map[string]string) ([]string, error) {
+	from := s.applied
+	if s.unsure && len(from) > 0 { // all of to is set again, and all else reset
+		from = map[string]string{}
+		for name, value := range s.applied {
+			if _, stays := to[name]; !stays {
+				from[name] = value
+			}
+		}
+	}
+	return settingCommands(from, to)
+}
+
+// doubt notes that the settings of a failed flight may hold, or may not, and so
+// may those that held before.
+func (s *session) doubt(before map[string]string) {
+	both := make(map[string]string, len(before)+len(s.applied))
+	maps.Copy(both, before)
+	maps.Copy(both, s.applied)
+	s.applied, s.unsure = both, true
 }
 
 // settingCommands are the SET and RESET that lead from one map to the other.

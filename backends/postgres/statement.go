@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"reflect"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,6 +20,7 @@ type statement struct {
 	tame   bool // it cannot leave anything behind in its session
 	locks  bool // it may take locks of the session
 	cached bool // worth preparing under a name
+	ends   bool // it would end the transaction that it runs in
 
 	desc atomic.Pointer[description]
 }
@@ -123,17 +125,20 @@ type statements struct {
 
 // statementKey tells statements apart: the same text can mean different things
 // where other settings hold, such as search_path.
-type statementKey struct{ text, settings string }
+type statementKey struct {
+	text, settings string
+	standard       bool // backslashes in strings are plain characters
+}
 
 // get finds or makes the statement of a text.
-func (s *statements) get(key statementKey, standardStrings bool) (*statement, error) {
+func (s *statements) get(key statementKey) (*statement, error) {
 	s.mu.RLock()
 	st := s.byText[key]
 	s.mu.RUnlock()
 	if st != nil {
 		return st, nil
 	}
-	parsed, err := sqltext.Parse(key.text, standardStrings)
+	parsed, err := sqltext.Parse(key.text, key.standard)
 	if err != nil {
 		e := argumentError(key.text, err)
 		if pe, ok := err.(*sqltext.ParameterError); ok {
@@ -142,8 +147,13 @@ func (s *statements) get(key statementKey, standardStrings bool) (*statement, er
 		}
 		return nil, e
 	}
-	st = &statement{cmd: key.text, parsed: parsed, kind: sqltext.KindOf(key.text, standardStrings)}
+	st = &statement{cmd: key.text, parsed: parsed, kind: sqltext.KindOf(key.text, key.standard)}
 	st.tame = isTame(st.kind, key.text)
+	for _, part := range sqltext.Statements(key.text, key.standard) {
+		text := key.text[part.Start:part.End]
+		st.tame = st.tame && isTame(part.Kind, text)
+		st.ends = st.ends || part.Kind == sqltext.TransactionControl && endsTransaction(text)
+	}
 	st.locks = strings.Contains(strings.ToLower(key.text), "advisory")
 	st.cached = isData(st.kind) && len(key.text) <= s.maxText
 	if len(key.text) <= s.maxText {
@@ -180,14 +190,38 @@ func isTame(k sqltext.Kind, text string) bool {
 	if !isData(k) && k != sqltext.Empty {
 		return false
 	}
-	lower := strings.ToLower(text)
-	for _, word := range []string{"set_config", "advisory", "dblink", " into temp", "into pg_temp"} {
+	lower := strings.Join(strings.Fields(strings.ToLower(text)), " ")
+	for _, word := range []string{"set_config", "advisory", "dblink", "into temp", "into local temp", "into pg_temp"} {
 		if strings.Contains(lower, word) {
 			return false
 		}
 	}
 	return true
 }
+
+// endsTransaction says whether a transaction command ends its transaction, or
+// may: of the others only BEGIN, SAVEPOINT, RELEASE and ROLLBACK TO are known
+// not to.
+func endsTransaction(text string) bool {
+	words := strings.Fields(strings.ToLower(comments.ReplaceAllString(text, " ")))
+	if len(words) == 0 {
+		return true
+	}
+	switch words[0] {
+	case "begin", "start", "savepoint", "release":
+		return false
+	case "rollback":
+		rest := words[1:]
+		if len(rest) > 0 && (rest[0] == "work" || rest[0] == "transaction") {
+			rest = rest[1:]
+		}
+		return len(rest) == 0 || rest[0] != "to"
+	}
+	return true
+}
+
+// comments finds comments in a transaction command, which has no strings.
+var comments = regexp.MustCompile(`(?s)/\*.*?\*/|--[^\n]*`)
 
 // positional gives the values in the order of the statement's parameters.
 func (st *statement) positional(args []any) ([]any, error) {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/duetdb/duet"
 	"github.com/duetdb/duet/backends/postgres"
-	"github.com/duetdb/duet/internal/pgtest"
 )
 
 // prepared are the texts that a connection has prepared, but for this one.
@@ -159,10 +158,11 @@ var alterations = []struct{ name, create, query, alter, want string }{
 
 func TestAlteredUnderCachedPlan(t *testing.T) {
 	for _, tt := range alterations {
-		for _, size := range []int32{1, 3} {
+		for _, cfg := range []postgres.Config{{MaxConns: 1}, {MaxConns: 3}, {MaxConns: 2, StatementCache: postgres.CacheUnnamed}} {
+			size := cfg.MaxConns
 			t.Run(fmt.Sprintf("%s/%d", tt.name, size), func(t *testing.T) {
-				dsn := pgtest.Shared(t).NewDatabase(t)
-				c := openDSN(t, dsn, postgres.Config{MaxConns: size})
+				dsn := newDatabase(t)
+				c := openDSN(t, dsn, cfg)
 				o := observe(t, dsn)
 				o.do(tt.create)
 				var j []byte
@@ -172,6 +172,16 @@ func TestAlteredUnderCachedPlan(t *testing.T) {
 					must(t, q.QueryJSON(testContext(t), tt.query, &j))
 					if string(j) != tt.want {
 						t.Errorf("got %s, want %s", j, tt.want)
+					}
+					rows, err := q.Rows(testContext(t), tt.query)
+					must(t, err)
+					var r duet.Record
+					for rows.Next() {
+						must(t, rows.Decode(&r))
+					}
+					must(t, rows.Close())
+					if one, err := r.MarshalJSON(); err != nil || "["+string(one)+"]" != tt.want {
+						t.Errorf("got %s, want %s: %v", one, tt.want, err)
 					}
 				})
 			})
@@ -193,7 +203,7 @@ func onEach(t testing.TB, c duet.Client, n int, f func(duet.Querier)) {
 func TestAlteredInTransactions(t *testing.T) {
 	for _, tt := range alterations {
 		t.Run(tt.name, func(t *testing.T) {
-			dsn := pgtest.Shared(t).NewDatabase(t)
+			dsn := newDatabase(t)
 			c := openDSN(t, dsn, postgres.Config{MaxConns: 1})
 			o := observe(t, dsn)
 			ctx := testContext(t)
@@ -215,7 +225,7 @@ func TestAlteredInTransactions(t *testing.T) {
 }
 
 func TestAlteredAsSecondStatementIsRetried(t *testing.T) {
-	dsn := pgtest.Shared(t).NewDatabase(t)
+	dsn := newDatabase(t)
 	c := openDSN(t, dsn, postgres.Config{MaxConns: 1})
 	o := observe(t, dsn)
 	ctx := testContext(t)
@@ -264,7 +274,7 @@ func TestParameterTypeChanged(t *testing.T) {
 	} {
 		for _, inTx := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/tx=%v", tt.name, inTx), func(t *testing.T) {
-				dsn := pgtest.Shared(t).NewDatabase(t)
+				dsn := newDatabase(t)
 				c := openDSN(t, dsn, postgres.Config{MaxConns: 1})
 				o := observe(t, dsn)
 				ctx := testContext(t)
@@ -287,7 +297,7 @@ func TestParameterTypeChanged(t *testing.T) {
 
 // Two sessions in which one text means two things.
 func TestSessionsThatDiffer(t *testing.T) {
-	dsn := pgtest.Shared(t).NewDatabase(t)
+	dsn := newDatabase(t)
 	c := openDSN(t, dsn, postgres.Config{MaxConns: 2})
 	observe(t, dsn).do(`create schema a; create schema b;
 		create table a.t as select 1::int4 as v; create table b.t as select 1.5::float4 as v`)
@@ -311,7 +321,7 @@ func TestSessionsThatDiffer(t *testing.T) {
 }
 
 func TestSearchPathOfOptionsSeparatesStatements(t *testing.T) {
-	dsn := pgtest.Shared(t).NewDatabase(t)
+	dsn := newDatabase(t)
 	var wire tap
 	c := openDSN(t, dsn, postgres.Config{MaxConns: 1, DialFunc: wire.dial})
 	observe(t, dsn).do(`create schema a; create schema b;

@@ -20,9 +20,25 @@ func (c *client) RetryingTx(ctx context.Context, fn func(context.Context, duet.T
 			hook(ctx, duet.RetryInfo{Backend: backendName, Name: c.opt.Name, Attempt: e.Attempt, Class: e.Class, Err: e.Err, Wait: e.Wait})
 		}
 	}
-	return loop.Run(ctx, func(ctx context.Context, n int) error {
+	err := loop.Run(ctx, func(ctx context.Context, n int) error {
 		return c.attempt(ctx, n, duet.Serializable, fn)
 	})
+	return gaveUp(err)
+}
+
+// gaveUp dresses the loop's own error as one of duet's: the last attempt's, with
+// the loop's word for why there was no other.
+func gaveUp(err error) error {
+	given, ok := err.(*retry.Error)
+	if !ok {
+		return err
+	}
+	e := duet.Error{Backend: backendName, Phase: duet.PhaseRun}
+	if last, ok := errors.AsType[*duet.Error](given.Last); ok {
+		e = *last
+	}
+	e.Message, e.Err = "the transaction failed", given
+	return &e
 }
 
 func (c *client) RawTx(ctx context.Context, fn func(context.Context, duet.Tx) error) error {
@@ -34,29 +50,49 @@ func (c *client) attempt(ctx context.Context, n int, isolation duet.Isolation, f
 	if err := unsupportedOptions(&c.opt); err != nil {
 		return err
 	}
-	if hook := c.db.cfg.Hooks.Tx; hook != nil {
-		watched, end := hook(ctx, duet.TxInfo{Backend: backendName, Name: c.opt.Name, Attempt: n})
-		if watched != nil {
-			ctx = watched
-		}
-		if end != nil {
-			defer func() { end(err) }()
-		}
-	}
-	lease, err := c.db.acquire(ctx, &c.opt, "")
+	ctx, end := c.db.beginTx(ctx, &c.opt, n)
+	defer func() { end(err) }()
+	lease, err := c.db.acquireAlone(ctx, &c.opt)
 	if err != nil {
 		return err
 	}
 	x := newTransaction(c.db, lease, lease.Value(), &c.opt, isolation)
-	return runClosure(pool.MarkContext(ctx, lease), x, fn)
+	err = errPanicked // what the hook is told where fn does not return
+	return runClosure(context.WithValue(pool.MarkContext(ctx, lease), txKey{}, x.t), x, fn)
 }
 
-func (c *conn) RawTx(ctx context.Context, fn func(context.Context, duet.Tx) error) error {
+// errPanicked is what became of a closure that did not return.
+var errPanicked = errors.New("the closure panicked")
+
+// beginTx tells the hook of an attempt. The function it gives is not nil.
+func (d *db) beginTx(ctx context.Context, opt *duet.Options, n int) (context.Context, func(error)) {
+	nothing := func(error) {}
+	hook := d.cfg.Hooks.Tx
+	if hook == nil {
+		return ctx, nothing
+	}
+	watched, end := hook(ctx, duet.TxInfo{Backend: backendName, Name: opt.Name, Attempt: n})
+	if watched == nil {
+		watched = ctx
+	}
+	if end == nil {
+		end = nothing
+	}
+	return watched, end
+}
+
+func (c *conn) RawTx(ctx context.Context, fn func(context.Context, duet.Tx) error) (err error) {
+	ctx, end := c.db.beginTx(ctx, c.opt, 1)
+	defer func() { end(err) }()
 	x, err := c.open()
 	if err != nil {
 		return err
 	}
 	defer c.closed()
+	err = errPanicked
+	if c.lent.lease != nil {
+		ctx = pool.MarkContext(ctx, c.lent.lease)
+	}
 	return runClosure(ctx, x, fn)
 }
 
@@ -114,7 +150,7 @@ func (c *client) Begin(ctx context.Context) (duet.OpenTx, error) {
 	if err := unsupportedOptions(&c.opt); err != nil {
 		return nil, err
 	}
-	lease, err := c.db.acquire(ctx, &c.opt, "")
+	lease, err := c.db.acquireAlone(ctx, &c.opt)
 	if err != nil {
 		return nil, err
 	}
@@ -163,6 +199,9 @@ func (t *transaction) finish(ctx context.Context, s *scope) error {
 // undo rolls back: it waits for the answer while ctx lasts, and leaves it to the
 // background otherwise.
 func (t *transaction) undo(ctx context.Context) {
+	if t.s.setInTx {
+		t.s.doubt(t.applied)
+	}
 	if ctx.Err() == nil && !t.s.wc.Busy() {
 		if t.rollback(ctx) == nil || t.s.wc.Err() != nil {
 			return
@@ -177,27 +216,31 @@ func (t *transaction) undo(ctx context.Context) {
 
 // giveBack returns the connection; one that somebody still uses is closed.
 func (t *transaction) giveBack(busy bool) {
-	if t.lease == nil {
-		return
-	}
+	t.mu.Lock()
+	lease, s := t.lease, t.s
+	t.mu.Unlock()
 	if busy {
-		t.s.wc.Fail(errors.New("its transaction ended while a call was still running on it"))
-		t.lease.Destroy()
-		return
+		s.wc.Fail(errors.New("its transaction ended while a call was still running on it"))
 	}
-	t.db.release(t.lease)
+	switch {
+	case lease == nil:
+	case busy:
+		lease.Destroy()
+	default:
+		t.db.release(lease)
+	}
 }
 
 // commit commits, or says why not.
 func (t *transaction) commit(ctx context.Context, s *scope) error {
 	t.mu.Lock()
-	failed, dead, busy := t.failed, t.dead, t.busy
+	failed, dead, busy := t.failed, t.dead, t.busy || s.inner != nil
 	t.mu.Unlock()
 	if busy {
 		_ = t.finish(ctx, s)
-		return simpleError(duet.KindInvalidArgument, duet.PhaseCommit, "", "the transaction was ended while it was in use: by another goroutine, or by rows that were not closed; it was rolled back")
+		return simpleError(duet.KindInvalidArgument, duet.PhaseCommit, "", "the transaction was ended while it was in use: by another goroutine, a nested transaction, or rows that were not closed; it was rolled back")
 	}
-	if dead != nil {
+	if dead != nil && failed == dead {
 		_ = t.finish(ctx, s)
 		return dead
 	}

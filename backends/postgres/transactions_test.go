@@ -10,7 +10,6 @@ import (
 
 	"github.com/duetdb/duet"
 	"github.com/duetdb/duet/backends/postgres"
-	"github.com/duetdb/duet/internal/pgtest"
 )
 
 // txKinds are the three ways to a transaction, as one shape.
@@ -226,8 +225,14 @@ func TestSwallowedErrorIsNoSuccess(t *testing.T) {
 	for _, tt := range txKinds {
 		for name, fail := range map[string]func(context.Context, duet.Tx) error{
 			"syntax": func(ctx context.Context, tx duet.Tx) error { _, err := tx.Execute(ctx, "selec 1"); return err },
-			"script": func(ctx context.Context, tx duet.Tx) error { _, err := tx.Execute(ctx, "select 1; selec 1"); return err },
-			"check":  func(ctx context.Context, tx duet.Tx) error { _, err := tx.Execute(ctx, "update t set n = -1"); return err },
+			"script": func(ctx context.Context, tx duet.Tx) error {
+				_, err := tx.Execute(ctx, "select 1; selec 1")
+				return err
+			},
+			"check": func(ctx context.Context, tx duet.Tx) error {
+				_, err := tx.Execute(ctx, "update t set n = -1")
+				return err
+			},
 			"setting": func(ctx context.Context, tx duet.Tx) error {
 				_, err := tx.With(duet.Options{Settings: map[string]string{"statement_timeout": "x"}}).Execute(ctx, increment)
 				return err
@@ -429,7 +434,7 @@ func TestGoroutineOutlivesClosure(t *testing.T) {
 	for _, tt := range txKinds {
 		for _, first := range []bool{true, false} {
 			t.Run(tt.name, func(t *testing.T) {
-				dsn := pgtest.Shared(t).NewDatabase(t)
+				dsn := newDatabase(t)
 				c := openDSN(t, dsn, postgres.Config{MaxConns: 2})
 				newCounter(t, c)
 				o := observe(t, dsn)

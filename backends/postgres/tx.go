@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,9 +23,12 @@ type transaction struct {
 	began  bool
 	points int // savepoints made
 
+	applied map[string]string // the settings that held when it began
+
 	mu     sync.Mutex
 	busy   bool
 	ended  bool
+	moved  bool     // to another connection than it began with
 	failed error    // the first statement that failed, and was not undone by a savepoint
 	dead   error    // why nothing can run in it any more
 	ahead  []string // SAVEPOINT and RELEASE that travel ahead of the next statement
@@ -44,6 +48,8 @@ type scope struct {
 	outer *scope
 	inner *scope // the nested one that is open
 	ended bool
+
+	applied map[string]string // the settings that held when it began
 }
 
 func newTx(t *transaction, opt *duet.Options, s *scope) *tx {
@@ -53,7 +59,7 @@ func newTx(t *transaction, opt *duet.Options, s *scope) *tx {
 }
 
 func newTransaction(d *db, lease *pool.Lease[*session], s *session, opt *duet.Options, isolation duet.Isolation) *tx {
-	t := &transaction{db: d, lease: lease, s: s, opt: opt, begin: beginText(s, opt, isolation)}
+	t := &transaction{db: d, lease: lease, s: s, opt: opt, begin: beginText(s, opt, isolation), applied: s.applied}
 	return newTx(t, opt, &scope{})
 }
 
@@ -152,7 +158,7 @@ func (t *transaction) exec(ctx context.Context, task *task, reading bool, do fun
 	stale := false
 	for moves := 0; ; moves++ {
 		r := &task.r
-		*r = run{db: t.db, s: t.s, k: &task.k, before: t.before(), inTx: true, lone: !t.began}
+		*r = run{db: t.db, s: t.s, k: &task.k, before: t.before(), inTx: true, ours: true, lone: !t.began}
 		err := do(r)
 		if err == nil {
 			t.sent()
@@ -160,6 +166,10 @@ func (t *transaction) exec(ctx context.Context, task *task, reading bool, do fun
 				return nil
 			}
 			return t.settle(t.checkStatus(&task.k), false)
+		}
+		if r.k.st != nil && r.k.st.ends {
+			t.kill(err) // whatever became of it, the closure does not know its transaction
+			return err
 		}
 		fresh := !t.began && ctx.Err() == nil
 		if fresh && r.dead && t.lease != nil && duet.KindOf(err) == duet.KindUnavailable && moves < maxMoves+int(t.db.pool.Stat().MaxSize) {
@@ -190,9 +200,11 @@ func (t *transaction) settle(err error, dead bool) error {
 	if err == nil {
 		return nil
 	}
-	if dead || t.s.wc.Err() != nil {
+	e, _ := errors.AsType[*duet.Error](err)
+	switch {
+	case dead || t.s.wc.Err() != nil:
 		t.kill(err)
-	} else if t.began && t.s.wc.Status() == 'E' {
+	case t.began && t.s.wc.Status() == 'E', e != nil && e.Code != "": // also a BEGIN or a setting that was refused
 		t.fail(err)
 	}
 	return err
@@ -211,15 +223,50 @@ func (t *transaction) checkStatus(k *call) error {
 	}
 }
 
-// move takes another connection for a transaction of which nothing is left.
+// errMoved is why a transaction cannot move: its closure has returned.
+var errMoved = errors.New("the transaction has ended")
+
+// move takes another connection for a transaction of which nothing is left. The
+// dead one goes first, since its slot of the pool may be the one that is needed.
 func (t *transaction) move(ctx context.Context) error {
+	t.mu.Lock()
+	dead, ended := t.lease, t.ended
+	t.lease = nil
+	t.mu.Unlock()
+	dead.Destroy()
+	if ended {
+		return errMoved
+	}
 	lease, err := t.db.acquire(ctx, t.opt, "")
 	if err != nil {
 		return err
 	}
-	t.lease.Destroy()
-	t.lease, t.s = lease, lease.Value()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ended { // the closure returned while this goroutine went on
+		t.db.release(lease)
+		return errMoved
+	}
+	t.lease, t.s, t.moved = lease, lease.Value(), true
 	return nil
+}
+
+// txKey is where the ctx of a closure keeps its transaction.
+type txKey struct{}
+
+// marked gives a ctx that carries the connection which a closure holds now: the
+// one that ctx was marked with is gone where the transaction moved.
+func marked(ctx context.Context) context.Context {
+	t, ok := ctx.Value(txKey{}).(*transaction)
+	if !ok {
+		return ctx
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.moved || t.ended || t.lease == nil {
+		return ctx
+	}
+	return pool.MarkContext(ctx, t.lease)
 }
 
 // run sends commands of duet's own as one group.
@@ -258,9 +305,9 @@ func (x *tx) Rows(ctx context.Context, cmd string, args ...any) (duet.Rows, erro
 	var w *rows
 	err := t.exec(ctx, &task{k: call{cmd: cmd}}, true, func(r *run) (err error) {
 		w, err = openRows(ctx, t.db, r.s, x.opt, cmd, args, func(own *run) {
-			own.before, own.inTx, own.lone = r.before, true, r.lone
+			own.before, own.inTx, own.ours, own.lone = r.before, true, true, r.lone
 		})
-		r.dead, r.unsent, r.desc = w.r.dead, w.r.unsent, w.r.desc
+		r.dead, r.unsent, r.desc, r.old, r.k = w.r.dead, w.r.unsent, w.r.desc, w.r.old, w.r.k
 		return err
 	})
 	if err != nil {
@@ -284,13 +331,11 @@ func (t *transaction) settleRows(w *rows) error {
 	case w.done && t.s.wc.Err() == nil && t.s.wc.Status() != 'E':
 		return t.checkStatus(&w.k)
 	case w.done && t.s.wc.Err() == nil:
-		err := w.err
-		if err == nil {
-			err = simpleError(duet.KindOther, duet.PhaseRun, w.k.cmd, "the rows ended with an error")
-		}
-		t.fail(err)
-	case t.s.wc.Err() != nil:
-		t.kill(t.s.wc.Err())
+		t.fail(w.err)
+	case w.err != nil:
+		t.kill(w.err)
+	default:
+		t.kill(simpleError(duet.KindClosed, duet.PhaseRun, w.k.cmd, "rows were left unread"))
 	}
 	return nil
 }
@@ -318,7 +363,7 @@ func (x *tx) Nested(ctx context.Context, fn func(context.Context, duet.Tx) error
 	before := t.failed
 	t.points++
 	name := "duet_" + strconv.Itoa(t.points)
-	inner := &scope{outer: x.scope}
+	inner := &scope{outer: x.scope, applied: t.s.applied}
 	x.scope.inner = inner
 	t.ahead = append(t.ahead, "SAVEPOINT "+name)
 	t.mu.Unlock()
@@ -335,13 +380,17 @@ func (x *tx) Nested(ctx context.Context, fn func(context.Context, duet.Tx) error
 	}()
 	err := fn(ctx, nested)
 	returned = true
-	return t.endNested(ctx, name, before, err)
+	return t.endNested(ctx, inner, name, before, err)
 }
 
 // endNested releases the savepoint, or goes back to it.
-func (t *transaction) endNested(ctx context.Context, name string, before, err error) error {
+func (t *transaction) endNested(ctx context.Context, s *scope, name string, before, err error) error {
 	t.mu.Lock()
 	failed, dead := t.failed, t.dead
+	if t.ended || t.busy { // the connection is not this transaction's to use
+		t.mu.Unlock()
+		return t.endedInUse(err)
+	}
 	sent := true
 	for i, c := range t.ahead {
 		if c == "SAVEPOINT "+name { // nothing ran in it
@@ -371,15 +420,30 @@ func (t *transaction) endNested(ctx context.Context, name string, before, err er
 		return nil
 	}
 	t.mu.Lock()
-	t.ahead = nil
+	t.ahead, t.busy = nil, true
 	t.mu.Unlock()
+	defer t.leave()
 	if back := t.run(ctx, false, "ROLLBACK TO SAVEPOINT "+name, "RELEASE SAVEPOINT "+name); back != nil {
 		t.kill(back)
 		return err
 	}
+	if len(s.applied) > 0 || len(t.s.applied) > 0 {
+		t.s.doubt(s.applied) // settings made since are undone
+	}
 	t.mu.Lock()
 	t.failed = before
 	t.mu.Unlock()
+	return err
+}
+
+// endedInUse is the end of a nested transaction while something else goes on:
+// the outer one has ended, or a call or rows are still using it.
+func (t *transaction) endedInUse(err error) error {
+	wrong := simpleError(duet.KindInvalidArgument, duet.PhaseRun, "", "the nested transaction was ended while it was in use, by another goroutine or by rows that were not closed, or after its outer one")
+	t.kill(wrong)
+	if err == nil {
+		return wrong
+	}
 	return err
 }
 
