@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -20,7 +19,6 @@ import (
 type dialer struct {
 	cfg    Config
 	target *dsn.Config
-	tls    map[string]any
 }
 
 // wireConfig is how to connect to one host.
@@ -259,14 +257,4 @@ func serverVersion(wc *wire.Conn) string {
 		}
 	}
 	return v
-}
-
-// versionNumber is the major version, 0 if it cannot be read.
-func versionNumber(version string) int {
-	end := 0
-	for end < len(version) && version[end] >= '0' && version[end] <= '9' {
-		end++
-	}
-	n, _ := strconv.Atoi(version[:end])
-	return n
 }

@@ -72,9 +72,9 @@ func fromServer(se *wire.ServerError, phase duet.Phase, st *statement) *duet.Err
 }
 
 // lost makes the error of a flight that ended without ReadyForQuery: its ctx
-// ended, or its connection did. outside says that it ran outside a transaction,
-// so that nothing but its own answer could tell what became of it.
-func lost(err error, f *wire.Flight, st *statement, phase duet.Phase, outside bool) *duet.Error {
+// ended, or its connection did. unknown says that it may have had an effect that
+// nothing but its own answer could tell of.
+func lost(err error, st *statement, phase duet.Phase, unknown bool) *duet.Error {
 	e := &duet.Error{Kind: duet.KindUnavailable, Backend: backendName, Phase: phase, Err: err}
 	if st != nil {
 		e.Command = st.cmd
@@ -91,7 +91,7 @@ func lost(err error, f *wire.Flight, st *statement, phase duet.Phase, outside bo
 	} else if _, ok := errors.AsType[*wire.ProtocolError](err); ok {
 		e.Kind = duet.KindProtocol
 	}
-	if outside && !f.Unsent() && !refusedFirst(err, f) {
+	if unknown {
 		e.Outcome = duet.OutcomeUnknown
 	}
 	return e

@@ -108,13 +108,13 @@ func (s *session) ask(ctx context.Context, text string) (string, error) {
 // finish sends a flight of ours and reads it to its end.
 func (s *session) finish(ctx context.Context, f *wire.Flight, row func([]byte)) error {
 	if err := s.wc.Send(ctx, f); err != nil {
-		return lost(err, f, nil, duet.PhaseRun, false)
+		return lost(err, nil, duet.PhaseRun, false)
 	}
 	var failed error
 	for {
 		kind, body, err := f.Next()
 		if err != nil {
-			return lost(err, f, nil, duet.PhaseRun, false)
+			return lost(err, nil, duet.PhaseRun, false)
 		}
 		switch kind {
 		case wire.DataRow:

@@ -1,8 +1,6 @@
 package postgres
 
 import (
-	"reflect"
-
 	"github.com/duetdb/duet"
 	"github.com/duetdb/duet/backends/postgres/codec"
 )
@@ -140,17 +138,5 @@ func (k *sink) finish(cmd string, d *description) error {
 func (k *sink) clear() {
 	if k.kind == intoOne {
 		k.one.Reset()
-	}
-}
-
-// elem is the Go type of a row, nil where there is none.
-func (k *sink) elem() reflect.Type {
-	switch k.kind {
-	case intoSlice:
-		return k.slice.Elem()
-	case intoOne:
-		return k.one.Elem()
-	default:
-		return nil
 	}
 }

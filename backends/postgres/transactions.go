@@ -320,7 +320,7 @@ func (t *transaction) committed(tag string, failed error) error {
 
 // commitLost is the error of a COMMIT without an answer.
 func (t *transaction) commitLost(ctx context.Context, err error, f *wire.Flight) error {
-	e := lost(err, f, nil, duet.PhaseCommit, false)
+	e := lost(err, nil, duet.PhaseCommit, false)
 	if f.Unsent() || refusedFirst(err, f) {
 		return e
 	}

@@ -1,0 +1,206 @@
+package postgres
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/duetdb/duet"
+	"github.com/duetdb/duet/backends/postgres/wire"
+)
+
+// read reads the answers of a flight that runs the command.
+func (r *run) read() error {
+	k := r.k
+	k.result = duet.Result{RowsAffected: -1}
+	k.into.reset(r.desc)
+	if err := r.readAll(k.into); err != nil {
+		return err
+	}
+	if r.mismatch != nil {
+		return resultError(k.cmd, duet.PhaseRun, r.mismatch)
+	}
+	return k.into.finish(k.cmd, r.desc)
+}
+
+// errInterrupted is why a connection is closed under a reader that did not come
+// to an end: a Scanner of the user's panicked.
+var errInterrupted = errors.New("decoding a row panicked")
+
+// readAll reads the flight to its end, rows into the sink where there is one.
+func (r *run) readAll(into *sink) error {
+	ended := false
+	defer func() {
+		if !ended {
+			r.dead = true
+			r.s.wc.Fail(errInterrupted)
+		}
+	}()
+	err := r.readFlight(into)
+	ended = true
+	return err
+}
+
+func (r *run) readFlight(into *sink) error {
+	r.failed = nil
+	for {
+		kind, body, err := r.f.Next()
+		if err != nil {
+			return r.lost(err)
+		}
+		if kind == wire.DataRow {
+			if into != nil && r.f.Step() >= r.main && r.mismatch == nil && into.kind != discardRows {
+				into.row(body)
+			}
+			continue
+		}
+		if kind == wire.Ready && r.f.Step() == r.f.Steps() {
+			return r.end()
+		}
+		if err := r.message(kind, body); err != nil {
+			r.s.wc.Fail(err)
+			return r.lost(err)
+		}
+	}
+}
+
+// message takes what is neither a row nor the end. An error means that the
+// server cannot be trusted any more.
+func (r *run) message(kind wire.Kind, body []byte) error {
+	own := r.f.Step() > r.main // the step has been counted already
+	switch kind {
+	case wire.ErrorResponse:
+		if r.failed != nil { // the first group's error is the reason for the others
+			return nil
+		}
+		err := wire.DecodeError(body)
+		se, ok := errors.AsType[*wire.ServerError](err)
+		if !ok {
+			return err
+		}
+		r.failed, r.failedAt = se, r.f.FailedStep()
+	case wire.ParseComplete:
+		if own && r.preparing && r.name != "" && r.desc != nil {
+			r.s.remember(r.k.st, r.name, r.desc, r.db.cfg.StatementCacheSize)
+		}
+	case wire.ParameterDescription:
+		params, err := wire.DecodeParameters(body)
+		r.params = params
+		return err
+	case wire.RowDescription:
+		if r.script {
+			return nil
+		}
+		fields, err := wire.DecodeFields(body)
+		if err != nil {
+			return err
+		}
+		r.described(fields)
+	case wire.NoData:
+		r.described(nil)
+	case wire.CommandComplete:
+		if own || r.script && r.f.Step() >= r.main {
+			r.k.result = parseTag(body)
+			if tag := r.k.result.Status; !r.k.st.tame && (tag == "DEALLOCATE ALL" || tag == "DISCARD ALL") {
+				clear(r.s.prepared)
+			}
+		}
+	}
+	return nil
+}
+
+// described takes the answer to Describe: the first description of the
+// statement, or one to be compared with what the flight was built for.
+func (r *run) described(fields []wire.Field) {
+	if r.desc == nil {
+		r.desc = newDescription(r.db.types, r.params, fields)
+		return
+	}
+	if r.desc.sameColumns(fields) {
+		return
+	}
+	// The statement has changed since it was described. It is already running:
+	// its rows are decoded as what they are now, if they came in the formats
+	// that this needs.
+	now := newDescription(r.db.types, r.desc.params, fields)
+	r.k.st.desc.Store(now)
+	if r.name != "" {
+		r.s.remember(r.k.st, r.name, now, r.db.cfg.StatementCacheSize)
+		r.s.closing = r.s.closing[:len(r.s.closing)-1] // it is the same name, not another one
+	}
+	if !sameFormats(now.formats, r.desc.formats) {
+		r.mismatch = errors.New("the statement's columns have changed since it was described; run it again")
+		return
+	}
+	r.desc = now
+	r.mismatch = r.k.into.prepare(r.db.types, now)
+}
+
+func sameFormats(a, b []int16) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// end takes the last ReadyForQuery: what failed, and whether the transaction is
+// where it should be.
+func (r *run) end() error {
+	f := r.f
+	if r.failed == nil && f.Copied {
+		f.Free()
+		return simpleError(duet.KindUnsupported, duet.PhaseRun, r.k.cmd, "COPY from or to the client cannot be run as a command")
+	}
+	if r.failed == nil {
+		if r.main < f.Steps() && !r.k.st.tame && len(r.s.applied) > 0 {
+			r.s.unsure = true // the user's own text may have changed what Options set
+		}
+		f.Free()
+		r.f = nil
+		return nil
+	}
+	r.unset()
+	st := r.k.st
+	if r.failedAt < r.main {
+		st = nil // it was not the command that failed, so that the position is not in its text
+	}
+	e := fromServer(r.failed, duet.PhaseRun, st)
+	e.Command = r.k.cmd
+	if f.Copied {
+		e.Kind, e.Hint = duet.KindUnsupported, "COPY from or to the client cannot be run as a command"
+	}
+	early := r.failedAt >= r.main && r.failedAt < f.Steps()-2 // in Parse or Bind
+	f.Free()
+	r.f = nil
+	r.old = early && r.desc != nil && !r.fresh && !r.script && maybeOld(e.Code)
+	if r.old || isStalePlan(e.Code, e.Message) {
+		r.stale()
+	}
+	return e
+}
+
+// maybeOld says whether a command that was not run may have failed because its
+// parameters have got other types since it was described.
+func maybeOld(code string) bool {
+	return strings.HasPrefix(code, "42") || strings.HasPrefix(code, "22")
+}
+
+// unset notes that settings which went with a failed flight may hold, or may
+// not.
+func (r *run) unset() {
+	if r.setting {
+		r.s.doubt(r.prior)
+	}
+}
+
+// stale lets go of a plan that no longer is what it was.
+func (r *run) stale() {
+	r.s.forget(r.k.st)
+	if d := r.k.st.desc.Load(); d == r.desc {
+		r.k.st.desc.CompareAndSwap(d, nil)
+	}
+}
