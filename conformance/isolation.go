@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"sync"
 
 	"github.com/duetdb/duet"
 )
@@ -162,12 +163,21 @@ func writeSkew(ctx context.Context, t *T) {
 		for _, name := range names {
 			exec(ctx, t, t.Client(), "set_balance", name, int64(100))
 		}
-		// Each may empty its account as long as the other one is full.
+		// Each may empty its account as long as the other one is full. Neither
+		// writes before both have read, or skew would be left to chance.
+		read := [2]chan struct{}{make(chan struct{}), make(chan struct{})}
+		var once [2]sync.Once
 		parallel(t, len(names), func(i int) error {
 			return t.Client().RetryingTx(ctx, func(ctx context.Context, tx duet.Tx) error {
 				total, err := duet.QueryOne[int64](ctx, tx, sum)
+				once[i].Do(func() { close(read[i]) })
 				if err != nil || total < 200 {
 					return err
+				}
+				select {
+				case <-read[1-i]:
+				case <-ctx.Done():
+					return ctx.Err()
 				}
 				_, err = tx.Execute(ctx, set, names[i], int64(0))
 				return err

@@ -40,7 +40,7 @@ func TestJitterBounds(t *testing.T) {
 			bound = float64(time.Millisecond)
 		}
 		if rule.Max == 0 {
-			limit = math.Max(float64(200*time.Millisecond), bound)
+			limit = math.Max(float64(time.Second), bound)
 		}
 		if factor == 0 {
 			factor = 2
