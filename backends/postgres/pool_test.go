@@ -15,7 +15,7 @@ import (
 
 func TestMaxConnsIsHonoured(t *testing.T) {
 	dsn := newDatabase(t)
-	c := openDSN(t, dsn, postgres.Config{MaxConns: 3})
+	c := openDSN(t, dsn+"&application_name=at_most_3", postgres.Config{MaxConns: 3})
 	o := observe(t, dsn)
 	ctx := testContext(t)
 	var wg sync.WaitGroup
@@ -29,7 +29,7 @@ func TestMaxConnsIsHonoured(t *testing.T) {
 		})
 	}
 	for range 20 {
-		if n := o.one("select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"); n > "3" {
+		if n := o.one("select count(*) from pg_stat_activity where application_name = 'at_most_3' and backend_type = 'client backend'"); n > "3" {
 			t.Errorf("%s sessions, at most 3 are allowed", n)
 		}
 	}
