@@ -132,16 +132,46 @@ func ownWrites(ctx context.Context, t *T) {
 	}
 }
 
+// meeting has two transactions read before either of them writes, the first time
+// each comes there: what they must not do to each other is not left to chance.
+type meeting struct {
+	read [2]chan struct{}
+	once [2]sync.Once
+}
+
+func newMeeting() *meeting {
+	return &meeting{read: [2]chan struct{}{make(chan struct{}), make(chan struct{})}}
+}
+
+func (m *meeting) arrive(i int) { m.once[i].Do(func() { close(m.read[i]) }) }
+
+// wait waits for the other one.
+func (m *meeting) wait(ctx context.Context, i int) error {
+	select {
+	case <-m.read[1-i]:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 func lostUpdate(ctx context.Context, t *T) {
 	accounts(ctx, t, 0, "ada")
 	const goroutines, rounds = 8, 10
 	read, write := t.Text("balance"), t.Text("set_balance")
-	parallel(t, goroutines, func(int) error {
+	m := newMeeting()
+	parallel(t, goroutines, func(i int) error {
 		for range rounds {
 			err := t.Client().RetryingTx(ctx, func(ctx context.Context, tx duet.Tx) error {
 				n, err := duet.QueryOne[int64](ctx, tx, read, "ada")
 				if err != nil {
 					return err
+				}
+				if i < 2 { // two of them at least have read before either writes
+					m.arrive(i)
+					if err := m.wait(ctx, i); err != nil {
+						return err
+					}
 				}
 				_, err = tx.Execute(ctx, write, "ada", n+1)
 				return err
@@ -163,21 +193,17 @@ func writeSkew(ctx context.Context, t *T) {
 		for _, name := range names {
 			exec(ctx, t, t.Client(), "set_balance", name, int64(100))
 		}
-		// Each may empty its account as long as the other one is full. Neither
-		// writes before both have read, or skew would be left to chance.
-		read := [2]chan struct{}{make(chan struct{}), make(chan struct{})}
-		var once [2]sync.Once
+		// Each may empty its account as long as the other one is full.
+		m := newMeeting()
 		parallel(t, len(names), func(i int) error {
 			return t.Client().RetryingTx(ctx, func(ctx context.Context, tx duet.Tx) error {
 				total, err := duet.QueryOne[int64](ctx, tx, sum)
-				once[i].Do(func() { close(read[i]) })
+				m.arrive(i)
 				if err != nil || total < 200 {
 					return err
 				}
-				select {
-				case <-read[1-i]:
-				case <-ctx.Done():
-					return ctx.Err()
+				if err := m.wait(ctx, i); err != nil {
+					return err
 				}
 				_, err = tx.Execute(ctx, set, names[i], int64(0))
 				return err
