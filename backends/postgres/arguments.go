@@ -3,6 +3,7 @@ package postgres
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"sort"
 	"strings"
 
@@ -57,7 +58,7 @@ func fromMap(names []string, m map[string]any) ([]any, error) {
 	if len(m) > len(names) {
 		var extra []string
 		for k := range m {
-			if !contains(names, k) {
+			if !slices.Contains(names, k) {
 				extra = append(extra, k)
 			}
 		}
@@ -76,30 +77,15 @@ func fromStruct(names []string, v reflect.Value) ([]any, error) {
 	}
 	values := make([]any, len(names))
 	for i, name := range names {
-		found := false
-		for _, f := range shape.Fields {
-			if f.Name != name {
-				continue
-			}
-			found = true
-			if fv, err := v.FieldByIndexErr(f.Index); err == nil {
-				values[i] = fv.Interface()
-			}
-		}
-		if !found {
+		f := shape.ByName(name)
+		if f == nil {
 			return nil, fmt.Errorf("%s has no field for the parameter $%s", v.Type(), name)
+		}
+		if fv, err := v.FieldByIndexErr(f.Index); err == nil {
+			values[i] = fv.Interface()
 		}
 	}
 	return values, nil
-}
-
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }
 
 func list(names []string) string { return "$" + strings.Join(names, ", $") }

@@ -14,8 +14,6 @@ type call struct {
 	st     *statement
 	values []any // by position
 	result duet.Result
-
-	standard bool // backslashes in its strings are plain characters
 }
 
 // begin fills in the call. The sink has been chosen before.
@@ -37,8 +35,8 @@ func (t *task) ended(end func(duet.Result, error), err error) (duet.Result, erro
 
 // resolve finds the statement and puts the arguments in order.
 func (db *db) resolve(k *call, s *session) (err error) {
-	k.standard = s.standardStrings(k.opt.Settings)
-	if k.st, err = db.statements.get(statementKey{k.cmd, settingsKey(k.opt.Settings), k.standard}); err != nil {
+	standard := s.standardStrings(k.opt.Settings)
+	if k.st, err = db.statements.get(statementKey{k.cmd, settingsKey(k.opt.Settings), standard}); err != nil {
 		return err
 	}
 	k.values, err = k.st.positional(k.args)

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/duetdb/duet"
-	"github.com/duetdb/duet/backends/postgres/sqltext"
 	"github.com/duetdb/duet/backends/postgres/wire"
 )
 
@@ -44,15 +43,11 @@ type run struct {
 // exec runs the call once. The error is a *duet.Error, and run keeps what the
 // caller needs to know of it.
 func (r *run) exec(ctx context.Context) error {
-	if err := r.db.resolve(r.k, r.s); err != nil {
+	if err := r.admit(); err != nil {
 		return err
 	}
 	st := r.k.st
-	if err := r.refuse(); err != nil {
-		return err
-	}
-	r.s.spoil(st)
-	r.script = r.k.into.kind == discardRows && len(r.k.args) == 0 && !isData(st.kind) || r.isScript()
+	r.script = r.k.into.kind == discardRows && len(r.k.args) == 0 && (!isData(st.kind) || st.several)
 	if err := r.ahead(ctx); err != nil {
 		return err
 	}
@@ -63,6 +58,18 @@ func (r *run) exec(ctx context.Context) error {
 		return err
 	}
 	return r.read()
+}
+
+// admit resolves the call, unless it must not run here.
+func (r *run) admit() error {
+	if err := r.db.resolve(r.k, r.s); err != nil {
+		return err
+	}
+	if err := r.refuse(); err != nil {
+		return err
+	}
+	r.s.spoil(r.k.st)
+	return nil
 }
 
 // refuse refuses what would end the transaction behind duet's back. What
@@ -97,11 +104,6 @@ func (r *run) launch(ctx context.Context) error {
 		return err
 	}
 	return r.send(ctx)
-}
-
-// isScript says whether Execute was given several commands.
-func (r *run) isScript() bool {
-	return r.k.into.kind == discardRows && len(r.k.args) == 0 && sqltext.Count(r.k.cmd, r.k.standard, 2) > 1
 }
 
 // ahead makes a round trip for what cannot share a group with the command:

@@ -36,13 +36,9 @@ type rows struct {
 func (w *rows) start(ctx context.Context) error {
 	r := &w.r
 	w.into.kind = discardRows
-	if err := r.db.resolve(r.k, r.s); err != nil {
+	if err := r.admit(); err != nil {
 		return err
 	}
-	if err := r.refuse(); err != nil {
-		return err
-	}
-	r.s.spoil(r.k.st)
 	if err := r.ahead(ctx); err != nil {
 		return err
 	}

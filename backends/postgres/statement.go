@@ -14,13 +14,14 @@ import (
 
 // statement is what is known of one text, shared by all connections of a pool.
 type statement struct {
-	cmd    string          // as the caller wrote it
-	parsed *sqltext.Parsed // with $1 for $name
-	kind   sqltext.Kind
-	tame   bool // it cannot leave anything behind in its session
-	locks  bool // it may take locks of the session
-	cached bool // worth preparing under a name
-	ends   bool // it would end the transaction that it runs in
+	cmd     string          // as the caller wrote it
+	parsed  *sqltext.Parsed // with $1 for $name
+	kind    sqltext.Kind
+	tame    bool // it cannot leave anything behind in its session
+	locks   bool // it may take locks of the session
+	several bool // it is a script of more than one command
+	cached  bool // worth preparing under a name
+	ends    bool // it would end the transaction that it runs in
 
 	desc atomic.Pointer[description]
 }
@@ -149,7 +150,9 @@ func (s *statements) get(key statementKey) (*statement, error) {
 	}
 	st = &statement{cmd: key.text, parsed: parsed, kind: sqltext.KindOf(key.text, key.standard)}
 	st.tame = isTame(st.kind, key.text)
-	for _, part := range sqltext.Statements(key.text, key.standard) {
+	parts := sqltext.Statements(key.text, key.standard)
+	st.several = len(parts) > 1
+	for _, part := range parts {
 		text := key.text[part.Start:part.End]
 		st.tame = st.tame && isTame(part.Kind, text)
 		st.ends = st.ends || part.Kind == sqltext.TransactionControl && endsTransaction(text)
