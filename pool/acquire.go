@@ -64,29 +64,39 @@ func (p *Pool[T]) TryAcquire(ctx context.Context) (*Lease[T], error) {
 
 // acquireIdle takes an idle connection, if there is one. It gives neither a
 // lease nor an error when there is none.
-//
-// It asks puddle only where one is known to be idle: puddle's TryAcquire would
-// otherwise begin to connect, and the slow way would do so again.
 func (p *Pool[T]) acquireIdle(ctx context.Context, holder string) (*Lease[T], error) {
 	if p.closed.Load() {
 		return nil, ErrClosed
 	}
 	for {
-		counted := p.takeFree()
-		if !counted && !p.strayIdle() {
+		res, counted := p.takeIdle()
+		if res == nil {
 			return nil, nil
-		}
-		res, err := p.puddle.TryAcquire(p.closing)
-		if err != nil {
-			if counted {
-				p.free.Add(1)
-			}
-			return nil, nil // the slow way finds out why
 		}
 		if l, err := p.lend(ctx, res, holder, counted); l != nil || err != nil {
 			return l, err
 		}
 	}
+}
+
+// takeIdle takes an idle connection from puddle, nil where there is none: the
+// slow way finds out why.
+//
+// It asks puddle only where one is known to be idle: puddle's TryAcquire would
+// otherwise begin to connect, and the slow way would do so again.
+func (p *Pool[T]) takeIdle() (res *puddle.Resource[*conn[T]], counted bool) {
+	counted = p.takeFree()
+	if !counted && !p.strayIdle() {
+		return nil, false
+	}
+	res, err := p.puddle.TryAcquire(p.closing)
+	if err != nil {
+		if counted {
+			p.free.Add(1)
+		}
+		return nil, false
+	}
+	return res, counted
 }
 
 func (p *Pool[T]) takeFree() bool {
