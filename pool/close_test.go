@@ -113,7 +113,7 @@ func TestTerminateWithLent(t *testing.T) {
 // a hook that waits on its connection.
 func TestTerminateCutsShort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cut := make(chan struct{}, 10)
+		cut := map[int64]chan struct{}{1: make(chan struct{}, 1), 2: make(chan struct{}, 1)} // by id
 		p, _ := open(t, 4, func(c *pool.Config[*thing]) {
 			term, dial := c.Terminate, c.Connect
 			n := 0
@@ -128,12 +128,12 @@ func TestTerminateCutsShort(t *testing.T) {
 			}
 			c.OnAcquire = func(_ context.Context, v *thing) error {
 				if v.id == 2 {
-					<-cut
+					<-cut[v.id]
 				}
 				return nil
 			}
-			c.Close = func(_ context.Context, v *thing) { <-cut }
-			c.Terminate = func(v *thing) { term(v); cut <- struct{}{} }
+			c.Close = func(_ context.Context, v *thing) { <-cut[v.id] }
+			c.Terminate = func(v *thing) { term(v); cut[v.id] <- struct{}{} }
 		})
 		acquire(t, p).Release() // hangs in Close, in the background
 		errs := make(chan error, 2)
