@@ -242,7 +242,8 @@ type Column struct {
 // Result is what a command reports of its effect.
 type Result struct {
 	// Status is the backend's word for what was done: on PostgreSQL the command
-	// tag ("INSERT 0 3"), on EdgeDB the status ("INSERT").
+	// tag ("INSERT 0 3"). It is empty on EdgeDB, whose driver keeps the server's
+	// word to itself.
 	Status string
 	// RowsAffected counts the rows that were inserted, updated, deleted, merged,
 	// copied or selected; -1 where the backend does not tell (EdgeDB, and

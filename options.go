@@ -13,8 +13,8 @@ import (
 // not be changed afterwards.
 type Options struct {
 	// Isolation of transactions. Default: serializable in RetryingTx, the
-	// server's own elsewhere. EdgeDB knows serializable, and repeatable read for
-	// read-only transactions.
+	// server's own elsewhere. On EdgeDB there is serializable alone; other levels
+	// are ErrUnsupported.
 	Isolation Isolation
 
 	// Access is whether transactions, and single statements where the backend
