@@ -1,7 +1,7 @@
-// Package dsn resolves a data source name into a complete PostgreSQL
-// configuration in which every value says where it came from.
+// Package dsn resolves a data source name into a complete configuration, for
+// PostgreSQL or EdgeDB, in which every value says where it came from.
 //
-// The meaning is libpq's: the connection string formats, keywords, environment
+// For PostgreSQL the meaning is libpq's: the connection string formats, keywords, environment
 // variables, password file, service file, defaults and their precedence are
 // those of the PostgreSQL documentation, chapter "libpq - C Library", sections
 // "Database Connection Control Functions", "Environment Variables", "The
@@ -41,4 +41,24 @@
 //     has one of them compiled in.
 //   - sslcertmode=require fails where there is no certificate to send; whether
 //     the server asked for it is not checked.
+//
+// # EdgeDB
+//
+// [ParseEdgeDB] resolves what EdgeDB's and Gel's own clients do: URIs, instances'
+// names, credentials, projects, and the variables GEL_NAME and EDGEDB_NAME, of
+// which the former count. [EdgeDBResolved] says where each value came from, and
+// [EdgeDBResolved.Config] gives them with their types. The test cases that
+// EdgeDB's clients share all hold. Beyond them:
+//
+//   - Several hosts are an extension that [EdgeDBOptions.SeveralHosts] turns on.
+//   - Unix sockets, and so a server's admin socket, are refused, as by EdgeDB's
+//     clients.
+//   - In a URI, an "@" in the path or in a parameter's name and any "#" are
+//     rejected: there they are pieces of a password that was not percent-encoded.
+//   - The end of a line at the end of a file that holds one value does not count.
+//   - Authorities must have a certificate in them, and no value may hold a NUL byte
+//     or be other than UTF-8.
+//   - Instances and projects are looked up in EdgeDB's, Gel's and the old
+//     configuration folder (~/.edgedb), each on its own.
+//   - The search for a project ends at the border of a file system.
 package dsn

@@ -21,7 +21,9 @@ type Environment struct {
 	LookupEnv func(name string) (value string, ok bool)
 	// HomeDir gives the folder that holds .pgpass, .pg_service.conf and
 	// .postgresql. Nil is libpq's choice: $HOME, else the home of the effective
-	// user; on Windows %APPDATA%\postgresql.
+	// user; on Windows %APPDATA%\postgresql. For EdgeDB it is the folder that
+	// EdgeDB's configuration is under; there nil is the same but for Windows,
+	// where it is %USERPROFILE%.
 	HomeDir func() (string, error)
 	// UserName gives the default of the keyword user. Nil is the name of the
 	// effective user of the process.
@@ -38,6 +40,16 @@ type Environment struct {
 	// SystemConfigDirs are searched for pg_service.conf when PGSYSCONFDIR is not
 	// set. Nil is a list of the usual places.
 	SystemConfigDirs []string
+	// WorkDir gives the folder in which the search for an EdgeDB project begins,
+	// and that relative paths of EdgeDB's parameters are relative to. Nil is
+	// [os.Getwd].
+	WorkDir func() (string, error)
+	// EvalSymlinks gives the canonical path of an EdgeDB project's folder. Nil is
+	// [filepath.EvalSymlinks], or no change where Stat is set.
+	EvalSymlinks func(path string) (string, error)
+	// Platform says where EdgeDB's configuration is and how paths are written: a
+	// GOOS such as linux, darwin or windows. "" is [runtime.GOOS].
+	Platform string
 }
 
 // withDefaults fills what is nil.

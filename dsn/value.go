@@ -8,13 +8,14 @@ import (
 
 // Value is one resolved parameter.
 type Value struct {
-	Keyword string // libpq's keyword, or the name of a setting
+	Keyword string // libpq's keyword, EdgeDB's parameter, or the name of a setting
 	// Value is the parameter's text. For a secret that is not empty it is a
 	// mask, unless the value comes from a method whose name says Revealed.
 	Value  string
 	Source Source
-	// Secret is true for libpq's password fields and keys, and for a value that
-	// seems to hold a connection string with one.
+	// Secret is true for libpq's password fields and keys, for EdgeDB's password
+	// and secret key, and for a value that seems to hold a connection string with
+	// one.
 	Secret bool
 }
 
