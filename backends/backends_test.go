@@ -10,11 +10,37 @@ import (
 
 	"github.com/duetdb/duet"
 	"github.com/duetdb/duet/backends"
+	"github.com/duetdb/duet/backends/edgedb"
 	"github.com/duetdb/duet/backends/postgres"
+	"github.com/duetdb/duet/internal/edgedbtest"
 	"github.com/duetdb/duet/internal/pgtest"
 )
 
-func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(edgedbtest.Main(m)) }
+
+func TestConnectEdgeDB(t *testing.T) {
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	dsn := edgedbtest.Shared(t).NewBranch(t)
+	for _, dsn := range []string{dsn, "gel" + strings.TrimPrefix(dsn, "edgedb")} {
+		client, err := backends.Connect(ctx, dsn, backends.Config{EdgeDB: edgedb.Config{MaxConns: 2}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := client.Backend(); got.Name != "edgedb" || got.Dialect != duet.EdgeQL || got.ServerVersion == "" {
+			t.Errorf("the backend is %+v", got)
+		}
+		if got := client.Pool().Stat().MaxSize; got != 2 {
+			t.Errorf("the pool's size is %d, want the 2 of the Config", got)
+		}
+		if n, err := duet.QueryOne[int64](ctx, client, "select 1 + 1"); n != 2 || err != nil {
+			t.Errorf("select 1 + 1: %d, %v", n, err)
+		}
+		if err := client.Close(ctx); err != nil {
+			t.Error(err)
+		}
+	}
+}
 
 func TestConnectPostgres(t *testing.T) {
 	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
@@ -47,9 +73,8 @@ func TestConnectRefuses(t *testing.T) {
 		kind      duet.Kind
 		says      string
 	}{
-		{"edgedb", "edgedb://u:hunter2@localhost/main", duet.KindUnsupported, "no EdgeDB backend"},
-		{"gel", "gel://u:hunter2@localhost/main", duet.KindUnsupported, "no EdgeDB backend"},
-		{"upper case", "EdgeDB://u:hunter2@localhost", duet.KindUnsupported, "no EdgeDB backend"},
+		{"edgedb", "edgedb://u:hunter2@localhost/main?tls_security=maybe", duet.KindConfig, "tls_security"},
+		{"gel", "gel://u:hunter2@localhost/main?password=hunter2", duet.KindConfig, "password"},
 		{"mysql", "mysql://u:hunter2@localhost/db", duet.KindConfig, "scheme mysql is unknown"},
 		{"upper case postgres", "POSTGRES://u:hunter2@localhost/db", duet.KindConfig, "lower case"},
 		{"unknown key", "host=localhost pasword=hunter2", duet.KindConfig, "password"},
