@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/duetdb/duet"
@@ -55,34 +56,42 @@ func ctxEndedBefore(ctx context.Context, t *T) {
 	want(t, "ada's balance", balance(ctx, t, "ada"), int64(10))
 }
 
-// interrupted runs the slow statement in each way there is, over a pool of one
-// connection, under a ctx that ends soon.
+// interrupted runs the slow statement in each way there is, each over a pool of
+// one connection, under a ctx that ends soon.
 func interrupted(ctx context.Context, t *T, soon func() (context.Context, context.CancelFunc), target error) {
-	c := t.Connect(ctx, ConnectOptions{MaxConns: 1})
-	text := t.Text("slow")
-	calls := map[string]func(context.Context) error{
-		"Execute":  func(ctx context.Context) error { _, err := c.Execute(ctx, text, int64(slowly)); return err },
-		"Query":    func(ctx context.Context) error { var n []int64; return c.Query(ctx, text, &n, int64(slowly)) },
-		"QueryOne": func(ctx context.Context) error { var n int64; return c.QueryOne(ctx, text, &n, int64(slowly)) },
-		"QueryOneJSON": func(ctx context.Context) error {
-			var out []byte
-			return c.QueryOneJSON(ctx, text, &out, int64(slowly))
+	text, n := t.Text("slow"), slowly(t)
+	calls := map[string]func(context.Context, duet.Client) error{
+		"Execute": func(ctx context.Context, c duet.Client) error { _, err := c.Execute(ctx, text, n); return err },
+		"Query":   func(ctx context.Context, c duet.Client) error { var v []int64; return c.Query(ctx, text, &v, n) },
+		"QueryOne": func(ctx context.Context, c duet.Client) error {
+			var v int64
+			return c.QueryOne(ctx, text, &v, n)
 		},
-		"RetryingTx": func(ctx context.Context) error {
+		"QueryOneJSON": func(ctx context.Context, c duet.Client) error {
+			var out []byte
+			return c.QueryOneJSON(ctx, text, &out, n)
+		},
+		"RetryingTx": func(ctx context.Context, c duet.Client) error {
 			return c.RetryingTx(ctx, func(ctx context.Context, tx duet.Tx) error {
-				_, err := tx.Execute(ctx, text, int64(slowly))
+				_, err := tx.Execute(ctx, text, n)
 				return err
 			})
 		},
 	}
+	var wg sync.WaitGroup // all at once: each may have to wait for the server
 	for name, call := range calls {
-		within(t, name, func() {
-			ctx, cancel := soon()
-			defer cancel()
-			wantErr(t, name, call(ctx), target)
+		c := t.Connect(ctx, ConnectOptions{MaxConns: 1})
+		usable(ctx, t, c, "before "+name)
+		wg.Go(func() {
+			stops(t, name, func() {
+				ctx, cancel := soon()
+				defer cancel()
+				wantErr(t, name, call(ctx, c), target)
+			})
+			usable(ctx, t, c, "after "+name)
 		})
-		usable(ctx, t, c, "after "+name)
 	}
+	wg.Wait()
 }
 
 func deadlineInStatement(ctx context.Context, t *T) {
@@ -101,13 +110,13 @@ func cancelInStatement(ctx context.Context, t *T) {
 
 func optionsTimeout(ctx context.Context, t *T) {
 	c := t.Client().With(duet.Options{Timeout: 100 * time.Millisecond})
-	within(t, "Execute", func() {
-		_, err := c.Execute(ctx, t.Text("slow"), int64(slowly))
+	stops(t, "Execute", func() {
+		_, err := c.Execute(ctx, t.Text("slow"), slowly(t))
 		wantErr(t, "Execute", err, context.DeadlineExceeded)
 	})
-	within(t, "a statement in RetryingTx", func() {
+	stops(t, "a statement in RetryingTx", func() {
 		err := c.RetryingTx(ctx, func(ctx context.Context, tx duet.Tx) error {
-			_, err := tx.Execute(ctx, t.Text("slow"), int64(slowly))
+			_, err := tx.Execute(ctx, t.Text("slow"), slowly(t))
 			return err
 		})
 		wantErr(t, "a statement in RetryingTx", err, context.DeadlineExceeded)
@@ -142,14 +151,14 @@ func cancelInTx(ctx context.Context, t *T) {
 	c := t.Connect(ctx, ConnectOptions{MaxConns: 1})
 	for name, run := range bothTx(c) {
 		attempts := 0
-		within(t, name, func() {
+		stops(t, name, func() {
 			ctx, cancel := context.WithCancel(ctx)
 			defer cancel()
 			err := run(ctx, func(ctx context.Context, tx duet.Tx) error {
 				attempts++
 				exec(ctx, t, tx, "add_to_balance", "ada", int64(1))
 				defer time.AfterFunc(50*time.Millisecond, cancel).Stop()
-				_, err := tx.Execute(ctx, t.Text("slow"), int64(slowly))
+				_, err := tx.Execute(ctx, t.Text("slow"), slowly(t))
 				return err
 			})
 			wantErr(t, name, err, context.Canceled)
@@ -164,12 +173,12 @@ func cancelStatementInTx(ctx context.Context, t *T) {
 	accounts(ctx, t, 10, "ada")
 	c := t.Connect(ctx, ConnectOptions{MaxConns: 1})
 	for name, run := range bothTx(c) {
-		within(t, name, func() {
+		stops(t, name, func() {
 			err := run(ctx, func(ctx context.Context, tx duet.Tx) error {
 				exec(ctx, t, tx, "add_to_balance", "ada", int64(1))
 				short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
 				defer cancel()
-				_, err := tx.Execute(short, t.Text("slow"), int64(slowly))
+				_, err := tx.Execute(short, t.Text("slow"), slowly(t))
 				wantErr(t, "the statement", err, context.DeadlineExceeded)
 				if _, err := tx.Execute(ctx, t.Text("add_to_balance"), "ada", int64(1)); err == nil {
 					t.Errorf("%s: the transaction went on after a cancelled statement", name)
@@ -205,7 +214,7 @@ func cancelRepeatedly(ctx context.Context, t *T) {
 		within(t, "a cancelled statement", func() {
 			ctx, cancel := context.WithTimeout(ctx, time.Duration(1+i*2)*time.Millisecond)
 			defer cancel()
-			_, err := c.Execute(ctx, t.Text("slow"), int64(slowly))
+			_, err := c.Execute(ctx, t.Text("slow"), slowish(t))
 			wantErr(t, "Execute", err, context.DeadlineExceeded)
 		})
 		for range 3 {

@@ -146,12 +146,44 @@ func wantJSON(t *T, what string, got any, text string) {
 const prompt = 4 * time.Second
 
 // within runs f and holds that it returns promptly.
-func within(t *T, what string, f func()) {
+func within(t *T, what string, f func()) { timed(t, what, prompt, f) }
+
+func timed(t *T, what string, limit time.Duration, f func()) {
 	start := time.Now()
 	f()
-	if took := time.Since(start); took > prompt {
-		t.Errorf("%s took %v, want less than %v", what, took, prompt)
+	if took := time.Since(start); took > limit {
+		t.Errorf("%s took %v, want less than %v", what, took, limit)
 	}
+}
+
+// stops is within for a call that runs the statement slow with slowly, and has to
+// come back before that is done.
+func stops(t *T, what string, f func()) {
+	limit := prompt
+	if !t.Backend().Can(duet.ServerCancel) {
+		limit = 2 * time.Second
+	}
+	timed(t, what, limit, f)
+}
+
+// slowly is the argument of the statement slow that makes it outlast what stops
+// allows. Where the server cannot be told to stop, the connection is taken until
+// it has answered, and the statement is as short as that leaves room for: about
+// three seconds.
+func slowly(t *T) int64 {
+	if t.Backend().Can(duet.ServerCancel) {
+		return 20000
+	}
+	return 5000
+}
+
+// slowish is slowly for what is done many times, where nobody looks at the time:
+// a quarter of a second where the server cannot be told to stop.
+func slowish(t *T) int64 {
+	if t.Backend().Can(duet.ServerCancel) {
+		return slowly(t)
+	}
+	return 1500
 }
 
 // parallel runs f for 0 to n-1 at once, and notes the errors.
@@ -166,10 +198,6 @@ func parallel(t *T, n int, f func(i int) error) {
 	}
 	wg.Wait()
 }
-
-// slowly is the argument of the statement slow that makes it take very much
-// longer than prompt.
-const slowly = 20000
 
 // usable holds that a querier still works.
 func usable(ctx context.Context, t *T, q duet.Querier, what string) {

@@ -161,12 +161,12 @@ func concurrentLoans(ctx context.Context, t *T) {
 
 func concurrentCancel(ctx context.Context, t *T) {
 	c := t.Connect(ctx, ConnectOptions{MaxConns: 4})
-	slow, echo := t.Text("slow"), t.Text("echo_int64")
+	slow, echo, n := t.Text("slow"), t.Text("echo_int64"), slowish(t)
 	parallel(t, 12, func(g int) error {
 		for i := range 10 {
 			if g%3 == 0 {
 				short, cancel := context.WithTimeout(ctx, time.Duration(i+1)*3*time.Millisecond)
-				_, err := c.Execute(short, slow, int64(slowly))
+				_, err := c.Execute(short, slow, n)
 				cancel()
 				if err == nil {
 					return fmt.Errorf("the slow statement succeeded")

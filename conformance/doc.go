@@ -22,6 +22,10 @@
 //
 // A program calls [RunAll] and gets a [Report]. Both own the tables of the
 // database (PostgreSQL: the schema duet_conformance; EdgeDB: Account, Transfer,
-// Claim, Color, tenant) while they run: they drop them at the start and at the
-// end. One suite at a time may run in a database.
+// Claim, Color, tenant, as schema.edgeql has them) while they run: they drop them
+// at the start, whatever a run that was broken off has left, and at the end. One
+// suite at a time may run in a database.
+//
+// Target.Kill ends connections from outside. PostgreSQL can do that itself;
+// [Relays] does it for a server that cannot.
 package conformance

@@ -3,6 +3,8 @@ package conformance
 import (
 	"context"
 	"fmt"
+	"sync"
+	"time"
 
 	"github.com/duetdb/duet"
 )
@@ -14,6 +16,7 @@ func faultScenarios() []Scenario {
 		{ID: "faults/retrying-tx", Promise: "A transaction whose connection died before the commit is run again.", Kills: true, Run: killedRetryingTx},
 		{ID: "faults/raw-tx", Promise: "RawTx whose connection died fails, and nothing was applied.", Kills: true, Run: killedRawTx},
 		{ID: "faults/open-tx", Promise: "After its connection died, every call on a transaction fails, and nothing runs outside of it.", Kills: true, Run: killedOpenTx},
+		{ID: "faults/never-empty", Promise: "A call whose connection died has an error, or all of its result: it never looks like an empty one.", Kills: true, Run: killedNeverEmpty},
 		{ID: "faults/rows", Promise: "Rows whose connection died end with an error, never as if they were complete.", Kills: true, Run: killedRows},
 	}
 }
@@ -26,7 +29,7 @@ func killable(ctx context.Context, t *T, size int) (duet.Client, func()) {
 	c := t.Connect(ctx, ConnectOptions{MaxConns: size, Label: label})
 	return c, func() {
 		if err := t.target.Kill(ctx, label); err != nil {
-			t.Fatalf("ending the connections: %v", err)
+			t.Errorf("ending the connections: %v", err)
 		}
 	}
 }
@@ -117,7 +120,10 @@ func killedOpenTx(ctx context.Context, t *T) {
 
 func killedRows(ctx context.Context, t *T) {
 	c, kill := killable(ctx, t, 1)
-	const n = 500000
+	n := 500000 // more than sockets hold
+	if !t.Backend().Can(duet.Streaming) {
+		n = 50000
+	}
 	rows := openRows(ctx, t, c, "objects", int64(n))
 	if !rows.Next() {
 		t.Fatalf("there is no row: %v", rows.Err())
@@ -134,4 +140,31 @@ func killedRows(ctx context.Context, t *T) {
 	}
 	_ = rows.Close()
 	usable(ctx, t, c, "afterwards")
+}
+
+func killedNeverEmpty(ctx context.Context, t *T) {
+	c, kill := killable(ctx, t, 2)
+	text, single := t.Text("objects"), t.Text("two")
+	for round := range 16 {
+		conn := acquire(ctx, t, c)
+		usable(ctx, t, c, "before its connection dies")
+		conn.Release()
+		var wg sync.WaitGroup
+		wg.Go(func() { // before, during or after the query: none may go unnoticed
+			time.Sleep(time.Duration(round%8) * 100 * time.Microsecond)
+			kill()
+		})
+		rows, err := duet.QueryAll[object](ctx, c, text, int64(3))
+		if err == nil && len(rows) != 3 {
+			t.Errorf("round %d: %d rows came, want 3 or an error", round, len(rows))
+		}
+		n, err := duet.QueryOne[int64](ctx, c, single)
+		if err == nil && n != 2 || duet.KindOf(err) == duet.KindNoData {
+			t.Errorf("round %d: 1 + 1 is %d with error %v", round, n, err)
+		}
+		wg.Wait()
+		if err := c.QueryOne(ctx, single, &n); err == nil && n != 2 || duet.KindOf(err) == duet.KindNoData {
+			t.Errorf("round %d: after the death 1 + 1 is %d with error %v", round, n, err)
+		}
+	}
 }

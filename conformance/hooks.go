@@ -105,8 +105,8 @@ func queryHookCtx(ctx context.Context, t *T) {
 			return ctx, func(duet.QueryEnd) { cancel() }
 		},
 	}})
-	within(t, "a statement under the hook's ctx", func() {
-		_, err := c.With(duet.Options{Name: "short"}).Execute(ctx, t.Text("slow"), int64(slowly))
+	stops(t, "a statement under the hook's ctx", func() {
+		_, err := c.With(duet.Options{Name: "short"}).Execute(ctx, t.Text("slow"), slowly(t))
 		wantErr(t, "Execute", err, context.DeadlineExceeded)
 	})
 	usable(ctx, t, c, "without the hook's ctx")

@@ -158,15 +158,15 @@ func poolTerminate(ctx context.Context, t *T) {
 	text := t.Text("slow")
 	var wg sync.WaitGroup
 	var running, waiting error
-	wg.Go(func() { _, running = c.Execute(ctx, text, int64(slowly)) })
+	wg.Go(func() { _, running = c.Execute(ctx, text, slowly(t)) })
 	if !eventually(func() bool { return c.Pool().Stat().InUse == 1 }) {
 		t.Errorf("the slow statement does not hold a connection")
 	}
-	wg.Go(func() { _, waiting = c.Execute(ctx, text, int64(slowly)) })
+	wg.Go(func() { _, waiting = c.Execute(ctx, text, slowly(t)) })
 	if !eventually(func() bool { return c.Pool().Stat().Waiting == 1 }) {
 		t.Errorf("the second statement does not wait")
 	}
-	within(t, "Terminate", func() {
+	stops(t, "Terminate", func() {
 		c.Pool().Terminate()
 		wg.Wait()
 	})

@@ -9,12 +9,13 @@ import (
 	"github.com/duetdb/duet"
 	"github.com/duetdb/duet/backends/postgres"
 	"github.com/duetdb/duet/conformance"
+	"github.com/duetdb/duet/internal/edgedbtest"
 	"github.com/duetdb/duet/internal/pgtest"
 	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) {
-	code := pgtest.Main(m)
+	code := edgedbtest.Main(m)
 	if code == 0 {
 		if err := goleak.Find(); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -24,10 +24,15 @@ type stub struct {
 func (s *stub) Backend() duet.Backend {
 	return duet.Backend{Name: "stub", Dialect: duet.SQL, ServerVersion: "1.2", Abilities: duet.Abilities(duet.NestedTx)}
 }
-func (s *stub) Ping(context.Context) error                          { return nil }
-func (s *stub) Pool() *pool.Control                                 { return nil }
-func (s *stub) Close(context.Context) error                         { return nil }
-func (s *stub) QueryOne(context.Context, string, any, ...any) error { return nil }
+func (s *stub) Ping(context.Context) error  { return nil }
+func (s *stub) Pool() *pool.Control         { return nil }
+func (s *stub) Close(context.Context) error { return nil }
+func (s *stub) QueryOne(_ context.Context, _ string, out any, _ ...any) error {
+	if b, ok := out.(*bool); ok {
+		*b = true
+	}
+	return nil
+}
 func (s *stub) Execute(_ context.Context, cmd string, _ ...any) (duet.Result, error) {
 	if s.emptyErr != nil && strings.HasPrefix(cmd, "DELETE") {
 		return duet.Result{}, s.emptyErr()

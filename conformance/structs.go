@@ -194,11 +194,15 @@ func pointerRows(ctx context.Context, t *T) {
 	for i, row := range rows {
 		want(t, "a row", row, &object{I: int64(i), S: fmt.Sprint(i)})
 	}
-	var p *object
-	if err := t.Client().QueryOne(ctx, t.Text("objects"), &p, int64(1)); err != nil {
-		t.Fatalf("objects into a pointer: %v", err)
+	type pair struct {
+		N int64
+		S string
 	}
-	want(t, "the row", p, &object{I: 0, S: "0"})
+	var p *pair
+	if err := t.Client().QueryOne(ctx, t.Text("two_columns"), &p); err != nil {
+		t.Fatalf("two_columns into a pointer: %v", err)
+	}
+	want(t, "the row", p, &pair{N: 1, S: "x"})
 }
 
 func resetSlice(ctx context.Context, t *T) {

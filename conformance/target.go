@@ -17,8 +17,8 @@ type Target struct {
 	Connect func(ctx context.Context, opt ConnectOptions) (duet.Client, error)
 
 	// Kill ends, on the server, all connections of clients that were made with
-	// that label, and returns when they have ended. nil skips the scenarios
-	// that need it.
+	// that label, and returns when those have ended; new ones may come
+	// meanwhile. nil skips the scenarios that need it.
 	Kill func(ctx context.Context, label string) error
 
 	// Skips declares the scenarios that are skipped on this target, by ID, each

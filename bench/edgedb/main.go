@@ -3,7 +3,7 @@
 // --dsn the server is the test double that the conformance suite runs on, in a
 // process of its own, which counts the connections that are opened to it.
 //
-//	go run ./edgedb [--dsn DSN] [--rounds N] [--slice 2s] [--json FILE] [--md FILE]
+//	go run ./edgedb [--dsn DSN] [--only workload,…] [--rounds N] [--slice 2s] [--json FILE] [--md FILE]
 package main
 
 import (
@@ -36,7 +36,7 @@ func main() {
 
 // options are the command line.
 type options struct {
-	dsn            string
+	dsn, only      string
 	rounds         int
 	slice          time.Duration
 	bursts         int
@@ -49,6 +49,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	f := flag.NewFlagSet("edgedb", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.StringVar(&o.dsn, "dsn", "", "run on this server instead of starting the test double; the type Account must be there and have a row named ada")
+	f.StringVar(&o.only, "only", "", "the `workloads` to run, separated by commas (default all)")
 	f.IntVar(&o.rounds, "rounds", 5, "rounds of each workload")
 	f.DurationVar(&o.slice, "slice", 2*time.Second, "a driver's time in a round, where a workload is bounded by time")
 	f.IntVar(&o.bursts, "bursts", 100, "bursts of eight queries in a round")
@@ -60,6 +61,9 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	}
 	if smoke {
 		o.rounds, o.slice, o.bursts = 1, 100*time.Millisecond, 5
+	}
+	if _, err := chosen(o.only); err != nil {
+		return o, err
 	}
 	if f.NArg() > 0 || o.rounds < 1 || o.slice <= 0 || o.bursts < 1 {
 		return o, errors.New("there are no arguments, and --rounds, --slice and --bursts must be above 0")

@@ -59,7 +59,7 @@ func TestSmoke(t *testing.T) {
 }
 
 func TestBadFlags(t *testing.T) {
-	for _, args := range [][]string{{"--rounds", "0"}, {"--slice", "0s"}, {"superfluous"}, {"--nothing"}} {
+	for _, args := range [][]string{{"--rounds", "0"}, {"--slice", "0s"}, {"--only", "nothing"}, {"superfluous"}, {"--nothing"}} {
 		if err := run(t.Context(), args, &bytes.Buffer{}, &bytes.Buffer{}); err == nil {
 			t.Errorf("%q: no error", args)
 		}

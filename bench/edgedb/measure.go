@@ -40,7 +40,11 @@ func measure(ctx context.Context, o options, s *server, progress io.Writer) (rep
 			return report, fmt.Errorf("%s: %w", d.name, err)
 		}
 	}
-	for _, w := range workloads() {
+	picked, err := chosen(o.only)
+	if err != nil {
+		return report, err
+	}
+	for _, w := range picked {
 		fmt.Fprintf(progress, "%s\n", w.name)
 		for round := range o.rounds {
 			for i := range field {
@@ -53,7 +57,7 @@ func measure(ctx context.Context, o options, s *server, progress io.Writer) (rep
 			}
 		}
 	}
-	return newReport(o, s, field), nil
+	return newReport(o, s, picked, field), nil
 }
 
 // slice counts the connections that are opened while run runs.

@@ -57,7 +57,7 @@ func spreadOf(values []float64) spread {
 
 func (s sample) rate() float64 { return float64(s.ops) / s.elapsed.Seconds() }
 
-func newReport(o options, s *server, field []*contender) report {
+func newReport(o options, s *server, picked []workload, field []*contender) report {
 	r := report{Go: runtime.Version(), CPUs: runtime.NumCPU(), GoMaxProcs: runtime.GOMAXPROCS(0), Server: s.title, Rounds: o.rounds}
 	var base *contender
 	for _, c := range field {
@@ -65,7 +65,7 @@ func newReport(o options, s *server, field []*contender) report {
 			base = c
 		}
 	}
-	for _, w := range workloads() {
+	for _, w := range picked {
 		wr := workloadReport{Name: w.name, Title: w.title}
 		for _, c := range field {
 			wr.Drivers = append(wr.Drivers, newDriverReport(c, c.samples[w.name], base.samples[w.name]))

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -40,6 +42,24 @@ func workloads() []workload {
 			return flood(ctx, 64, o.slice, s.one)
 		}},
 	}
+}
+
+// chosen are the workloads that a list separated by commas names; an empty one
+// names all.
+func chosen(list string) ([]workload, error) {
+	all := workloads()
+	if list == "" {
+		return all, nil
+	}
+	var picked []workload
+	for name := range strings.SplitSeq(list, ",") {
+		i := slices.IndexFunc(all, func(w workload) bool { return w.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("there is no workload %q", name)
+		}
+		picked = append(picked, all[i])
+	}
+	return picked, nil
 }
 
 // bursts runs eight queries at once, n times.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/duetdb/duet/conformance"
 	"github.com/duetdb/duet/internal/pgtest"
 )
 
@@ -78,5 +79,71 @@ func TestWithLabel(t *testing.T) {
 		if got, err := withLabel(tt.dsn, "a b"); got != tt.want || err != nil {
 			t.Errorf("withLabel(%q): %q, %v, want %q", tt.dsn, got, err, tt.want)
 		}
+	}
+}
+
+// Several databases run one after another: a JSON line for each, or a table with
+// a column for each.
+func TestConformanceSeveral(t *testing.T) {
+	server := pgtest.Shared(t)
+	first, second := server.NewDatabase(t), server.NewDatabase(t)+"&options=-c%20lock_timeout%3D200"
+	args := []string{"conformance", "--dsn", first, "--dsn", second, "--run", "^(retries/deadlock|cardinality/.*)$"}
+	r := duetRun(t, append(args, "--json")...)
+	r.want(t, exitFailed, `"passed":6,"failed":1,"skipped":0,`, "duet: not every scenario passed")
+	lines := strings.Split(strings.TrimSpace(r.out), "\n")
+	if len(lines) != 2 || !strings.HasPrefix(lines[0], `{"backend":"postgres","passed":7,"failed":0,`) {
+		t.Errorf("want a line for each database:\n%s", r.out)
+	}
+	r = duetRun(t, args...)
+	column := "postgres " + server.Version
+	width := strings.Repeat("-", max(len(column), len("6 ok, 1 FAILED")))
+	r.want(t, exitFailed, strings.Join([]string{
+		"subject      " + pad(column, 16) + column,
+		"-----------  " + pad(strings.Repeat("-", len(column)), 16) + width,
+	}, "\n"), "duet: not every scenario passed")
+	r.want(t, exitFailed, "\ncardinality  "+pad("6 ok", 16)+"6 ok\n", "")
+	r.want(t, exitFailed, "\nretries      "+pad("1 ok", 16)+"1 FAILED\n", "")
+	r.want(t, exitFailed, "\nall          "+pad("7 ok", 16)+"6 ok, 1 FAILED\n", "")
+	r.want(t, exitFailed, "\nfailed on postgres: retries/deadlock\n", "")
+}
+
+func pad(s string, n int) string { return s + strings.Repeat(" ", max(0, n-len(s))) }
+
+func TestReportTable(t *testing.T) {
+	result := func(id string, status conformance.Status, reason string) conformance.Result {
+		return conformance.Result{ID: id, Status: status, Reason: reason}
+	}
+	var out strings.Builder
+	err := writeReports(streams{out: &out}, []conformance.Report{
+		{Backend: "postgres", Server: "15.1", Scenarios: []conformance.Result{result("a/x", conformance.Passed, ""), result("a/y", conformance.Passed, "")}},
+		{Backend: "edgedb", Server: "5.8", Scenarios: []conformance.Result{
+			result("a/x", conformance.Skipped, "cannot"), result("a/y", conformance.Skipped, "cannot"), result("b/z", conformance.Failed, "bad"),
+		}},
+		{Backend: "other", Scenarios: []conformance.Result{result("setup", conformance.Failed, "no route")}},
+	})
+	want := `
+subject  postgres 15.1  edgedb 5.8           other
+-------  -------------  -------------------  --------
+a        2 ok           2 skipped
+b                       1 FAILED
+setup                                        1 FAILED
+all      2 ok           2 skipped, 1 FAILED  1 FAILED
+skipped on edgedb, cannot:
+  a/x a/y
+failed on other: setup
+`
+	want = strings.Replace(want, "skipped on edgedb", "failed on edgedb: b/z\nskipped on edgedb", 1)
+	if err != nil || out.String() != want {
+		t.Errorf("the table (%v) is\n%s\nwant\n%s", err, out.String(), want)
+	}
+}
+
+// Where one of several cannot be reached, nothing is run.
+func TestConformanceOneCannotConnect(t *testing.T) {
+	dsn := pgtest.Shared(t).NewDatabase(t)
+	r := duetRun(t, "conformance", "--dsn", dsn, "--dsn", "postgres://anna:s3cr3t@127.0.0.1:1/db")
+	r.want(t, exitFailed, "", "127.0.0.1:1")
+	if r.out != "" || strings.Contains(r.err, "s3cr3t") {
+		t.Errorf("something was run, or the password is shown:\n%s%s", r.out, r.err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/duetdb/duet"
 	"github.com/duetdb/duet/backends"
+	"github.com/duetdb/duet/backends/edgedb"
 	"github.com/duetdb/duet/backends/postgres"
 	"github.com/spf13/cobra"
 )
@@ -19,12 +20,26 @@ func dsnFlag(cmd *cobra.Command, value *string, usage string) {
 	cmd.Flags().StringVar(value, "dsn", "", usage)
 }
 
-const dsnUsage = "a postgres:// URI or a keyword/value string (default: the PG* environment)"
+const dsnUsage = "a postgres:// or edgedb:// URI, or key=value pairs (default: the PG* environment)"
+
+// clientOptions are what the commands want of a client, whatever its backend.
+type clientOptions struct {
+	maxConns       int
+	acquireTimeout time.Duration
+	hooks          duet.Hooks
+}
+
+func (o clientOptions) config() backends.Config {
+	return backends.Config{
+		Postgres: postgres.Config{MaxConns: int32(o.maxConns), AcquireTimeout: o.acquireTimeout, Hooks: o.hooks},
+		EdgeDB:   edgedb.Config{MaxConns: int32(o.maxConns), AcquireTimeout: o.acquireTimeout, Hooks: o.hooks},
+	}
+}
 
 // connect connects, and tells a DSN that no backend takes from a server that
 // cannot be reached.
-func connect(ctx context.Context, dsn string, cfg postgres.Config) (duet.Client, error) {
-	client, err := backends.Connect(ctx, dsn, backends.Config{Postgres: cfg})
+func connect(ctx context.Context, text string, opt clientOptions) (duet.Client, error) {
+	client, err := backends.Connect(ctx, text, opt.config())
 	if kind := duet.KindOf(err); err != nil && (kind == duet.KindConfig || kind == duet.KindUnsupported) {
 		return nil, &usageError{err}
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/duetdb/duet"
-	"github.com/duetdb/duet/backends/postgres"
 )
 
 const (
@@ -16,7 +15,7 @@ const (
 	firstFunds = 1000                // what each account begins with
 )
 
-// bank is the demo's schema: accounts, and the transfers between them. It has
+// bank is the ledger on PostgreSQL, the demo's schema: accounts, and the transfers between them. It has
 // few constraints on purpose. That no transfer is there twice, and that no
 // balance is negative, is up to the transactions.
 type bank struct {
@@ -46,7 +45,7 @@ create table duet_demo.transfer (
 // openBank makes the schema, and drops that of a demo that was broken off.
 func openBank(ctx context.Context, dsn string, client duet.Client, accounts int) (b *bank, err error) {
 	b = &bank{client: client, accounts: accounts}
-	if b.guard, err = connect(ctx, dsn, postgres.Config{MaxConns: 1}); err != nil {
+	if b.guard, err = connect(ctx, dsn, clientOptions{maxConns: 1}); err != nil {
 		return nil, err
 	}
 	if err := b.lock(ctx); err != nil {
@@ -91,7 +90,7 @@ func (b *bank) refuseForeign(ctx context.Context) error {
 }
 
 func (b *bank) fill(ctx context.Context) error {
-	if _, err := b.client.Execute(ctx, "drop schema if exists duet_demo cascade; "+bankSchema); err != nil {
+	if _, err := b.client.Execute(ctx, "drop schema if exists duet_demo cascade; "+bankSchema+bankSample); err != nil {
 		return fmt.Errorf("making the schema duet_demo: %w", err)
 	}
 	const open = "insert into duet_demo.account select id, $2::bigint from generate_series(1, $1::int) id"
@@ -101,6 +100,8 @@ func (b *bank) fill(ctx context.Context) error {
 	_, err := b.client.Execute(ctx, "analyze duet_demo.account")
 	return err
 }
+
+func (b *bank) db() duet.Client { return b.client }
 
 // close drops the schema and then lets other demos in.
 func (b *bank) close(ctx context.Context) error {

@@ -30,8 +30,10 @@ select t.oid, t.typname as name, t.typcategory as category, t.typlen as length, 
 from pg_type t left join pg_type e on e.oid = t.typelem and t.typcategory = 'A'
 order by t.oid`
 
-// showCatalogue reads pg_type twice, and shows the beginning of both.
-func showCatalogue(ctx context.Context, s streams, client duet.Client) (check, error) {
+// show reads the server's catalogue, pg_type, twice, and shows the beginning of
+// both.
+func (b *bank) show(ctx context.Context, s streams) (check, error) {
+	client := b.client
 	start := time.Now()
 	types, err := duet.QueryAll[typeRow](ctx, client, typesQuery)
 	if err != nil {
@@ -44,7 +46,7 @@ func showCatalogue(ctx context.Context, s streams, client duet.Client) (check, e
 		return check{}, err
 	}
 	jsonTook := time.Since(start)
-	fmt.Fprintf(s.out, "\nThe server's own catalogue, pg_type, into structs: %s rows in %s\n", grouped(int64(len(types))), shortDuration(structsTook))
+	fmt.Fprintf(s.out, "\nPostgreSQL's own catalogue, pg_type, into structs: %s rows in %s\n", grouped(int64(len(types))), shortDuration(structsTook))
 	t := newTable(s.out, "OID", "Name", "Category", "Length", "Element")
 	t.indent, t.right = "  ", []bool{true, false, false, true}
 	var rows [][]string

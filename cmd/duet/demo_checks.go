@@ -15,8 +15,8 @@ type check struct {
 	failure string // "" where it holds
 }
 
-func printChecks(s streams, checks []check) error {
-	fmt.Fprintln(s.out, "\nChecks")
+func printChecks(s streams, title string, checks []check) error {
+	fmt.Fprintln(s.out, "\nChecks on "+title)
 	for _, c := range checks {
 		line := "  ok    " + c.name
 		if c.failure != "" {
@@ -29,83 +29,26 @@ func printChecks(s streams, checks []check) error {
 	return nil
 }
 
-// errorCode is an error's SQLSTATE with its name, else its kind.
+// errorCode is an error's code of the server, else its kind.
 func errorCode(err error) string {
 	e, ok := errors.AsType[*duet.Error](err)
 	if !ok || e.Code == "" {
 		return duet.KindOf(err).String()
 	}
-	if e.Name == "" {
-		return e.Code
-	}
-	return e.Code + " " + e.Name
+	return e.Code
 }
 
-// books is what the server has at the end, read in one snapshot.
-type books struct {
-	Total       int64 // of all balances
-	Accounts    int64
-	Negative    int64 // accounts with a balance below 0
-	Wrong       int64 // accounts whose balance is not the sum of what happened to them
-	Rows        int64 // transfers
-	IDs         int64 // different ids among them
-	FirstID     int64
-	LastID      int64
-	Accepted    int64
-	MoneyMoving int64 // the sum of all accepted amounts
-}
-
-const booksQuery = `
-with moved as (
-	select account, sum(amount) as amount from (
-		select payee as account, amount from duet_demo.transfer where accepted
-		union all
-		select payer, -amount from duet_demo.transfer where accepted
-	) m group by account
-)
-select
-	(select sum(balance)::bigint from duet_demo.account) as total,
-	(select count(*) from duet_demo.account) as accounts,
-	(select count(*) from duet_demo.account where balance < 0) as negative,
-	(select count(*) from duet_demo.account a full join moved m on m.account = a.id
-		where a.balance is distinct from $1::bigint + coalesce(m.amount, 0)) as wrong,
-	count(*) as rows, count(distinct id) as ids,
-	coalesce(min(id), 0) as first_id, coalesce(max(id), 0) as last_id,
-	count(*) filter (where accepted) as accepted,
-	coalesce(sum(amount) filter (where accepted), 0)::bigint as money_moving
-from duet_demo.transfer`
-
-// checks compares the books with what was asked for, not with what the code
-// under test says it did, where that can be told.
+// checks compares what the server has with what was asked for, not with what the
+// code under test says it did, where that can be told.
 func (w *work) checks(ctx context.Context) ([]check, error) {
-	got, err := duet.QueryOne[books](ctx, w.bank.client, booksQuery, int64(firstFunds))
+	list, err := w.bank.checks(ctx, w)
 	if err != nil {
 		return nil, fmt.Errorf("reading the books: %w", err)
 	}
-	n, accounts := int64(w.opt.transfers), int64(w.opt.accounts)
-	asked, err := w.compareTransfers(ctx)
-	if err != nil {
-		return nil, err
-	}
-	open, err := w.openTransactions(ctx)
-	if err != nil {
-		return nil, err
-	}
-	list := []check{
-		equal("the sum of all balances is unchanged: "+grouped(accounts*firstFunds), got.Total, accounts*firstFunds),
-		holds(fmt.Sprintf("every transfer was applied exactly once: %s ids, %s rows", grouped(got.IDs), grouped(got.Rows)),
-			got.Rows == n && got.IDs == n && got.FirstID == 1 && got.LastID == n,
-			fmt.Sprintf("want %d rows with the ids 1 to %d; got %d rows, %d ids from %d to %d", n, n, got.Rows, got.IDs, got.FirstID, got.LastID)),
-		equal("every transfer was written as it was asked for", asked, 0),
-		equal(fmt.Sprintf("every one of %s balances is what its transfers make of it", grouped(got.Accounts)), got.Wrong, 0),
-		equal("no balance is negative", got.Negative, 0),
-		equal(fmt.Sprintf("callers were told the truth: %s accepted, %s refused", grouped(got.Accepted), grouped(got.Rows-got.Accepted)),
-			got.Rows-got.Accepted, w.refused.Load()),
-		equal("every attempt was either committed or retried", w.tally.attempts.Load(), n+w.tally.retries()),
+	return append(list,
+		equal("every attempt was either committed or retried", w.tally.attempts.Load(), int64(w.opt.transfers)+w.tally.retries()),
 		equal("no connection is still lent", w.stillLent(ctx), 0),
-		equal("no session was left in a transaction", open, 0),
-	}
-	return list, nil
+	), nil
 }
 
 func equal(name string, got, want int64) check {
@@ -119,25 +62,6 @@ func holds(name string, ok bool, failure string) check {
 	return check{name: name, failure: failure}
 }
 
-// compareTransfers counts the rows that are not what was asked for.
-func (w *work) compareTransfers(ctx context.Context) (int64, error) {
-	type row struct {
-		ID           int64
-		Payer, Payee int
-		Amount       int64
-	}
-	var wrong int64
-	for r, err := range duet.Stream[row](ctx, w.bank.client, "select id, payer, payee, amount from duet_demo.transfer") {
-		if err != nil {
-			return 0, fmt.Errorf("reading the transfers: %w", err)
-		}
-		if w.transfer(r.ID) != (transfer{r.ID, r.Payer, r.Payee, r.Amount}) {
-			wrong++
-		}
-	}
-	return wrong, nil
-}
-
 // stillLent counts lent connections; one may be on its way back.
 func (w *work) stillLent(ctx context.Context) int64 {
 	ctx, stop := context.WithTimeout(ctx, 2*time.Second)
@@ -145,7 +69,7 @@ func (w *work) stillLent(ctx context.Context) int64 {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for {
-		n := w.bank.client.Pool().Stat().InUse
+		n := w.bank.db().Pool().Stat().InUse
 		if n == 0 {
 			return 0
 		}
@@ -155,11 +79,4 @@ func (w *work) stillLent(ctx context.Context) int64 {
 			return int64(n)
 		}
 	}
-}
-
-// openTransactions counts the demo's sessions that sit in a transaction.
-func (w *work) openTransactions(ctx context.Context) (int64, error) {
-	const idle = `select count(*) from pg_stat_activity
-		where application_name = $1 and datname = current_database() and state like 'idle in transaction%'`
-	return duet.QueryOne[int64](ctx, w.bank.client, idle, demoLabel)
 }

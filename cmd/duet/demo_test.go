@@ -33,7 +33,7 @@ func TestDemoStartsItsOwnServer(t *testing.T) {
 	}
 	r := duetRun(t, "demo", "--transfers", "300", "--workers", "4")
 	r.want(t, exitOK, "started for this demo", "")
-	if got := lastLine(r.out); got != "demo: ok, 10 checks passed" {
+	if got := lastLine(r.out); got != "demo: ok, 21 checks passed" {
 		t.Errorf("the last line is %q", got)
 	}
 }
@@ -46,7 +46,7 @@ func TestDemoOnDSN(t *testing.T) {
 		{"--transfers", "1", "--accounts", "2", "--workers", "3", "--plain"},
 	} {
 		r := duetRun(t, append([]string{"demo", "--dsn", dsn}, args...)...)
-		if r.code != exitOK || lastLine(r.out) != "demo: ok, 10 checks passed" {
+		if r.code != exitOK || lastLine(r.out) != "demo: ok, 11 checks passed" {
 			t.Fatalf("%v: exit %d:\n%s%s", args, r.code, r.out, r.err)
 		}
 		for line := range strings.Lines(r.out) {
@@ -129,7 +129,7 @@ func (s *stopper) Write(p []byte) (int, error) {
 func TestDemoInterrupted(t *testing.T) {
 	dsn := pgtest.Shared(t).NewDatabase(t)
 	client := connectTo(t, dsn)
-	for _, at := range []string{"duet demo:", "Server\n", "as JSON", "transfers between", "a second"} {
+	for _, at := range []string{"duet demo:", "Servers\n", "as JSON", "transfers between", "a second"} {
 		ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 		out := &stopper{at: at, stop: stop}
 		start := time.Now()

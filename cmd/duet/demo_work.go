@@ -6,7 +6,6 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,19 +25,20 @@ const (
 
 // work is the demo's transfers, and what became of them.
 type work struct {
-	bank    *bank
+	bank    ledger
 	opt     demoOptions
 	tally   *tally
 	started atomic.Int64 // transfers that were begun
 	done    atomic.Int64 // transfers that were committed
 	refused atomic.Int64 // those of done without funds
 
+	accepted  []bool // by id; whoever makes a transfer writes its element
 	took      time.Duration
 	latencies []time.Duration // sorted after run
 }
 
-func newWork(b *bank, opt demoOptions, tally *tally) *work {
-	return &work{bank: b, opt: opt, tally: tally}
+func newWork(b ledger, opt demoOptions, tally *tally) *work {
+	return &work{bank: b, opt: opt, tally: tally, accepted: make([]bool, opt.transfers+1)}
 }
 
 // transfer is the one with that id, the same in every run.
@@ -55,8 +55,6 @@ func (w *work) transfer(id int64) transfer {
 
 // run makes all transfers. The first that fails for good ends it.
 func (w *work) run(ctx context.Context, s streams) error {
-	fmt.Fprintf(s.out, "\n%s transfers between %s accounts from %d goroutines, serializable;\none in %d of them between %d accounts that everybody wants\n",
-		grouped(int64(w.opt.transfers)), grouped(int64(w.opt.accounts)), w.opt.workers, hotShare, min(hotAccounts, w.opt.accounts))
 	start := time.Now()
 	p := startProgress(s.out, w.opt.plain, func() string { return w.progress(time.Since(start)) })
 	group, ctx := errgroup.WithContext(ctx)
@@ -84,6 +82,7 @@ func (w *work) worker(ctx context.Context, latencies *[]time.Duration) error {
 			return fmt.Errorf("transfer %d: %w", id, err)
 		}
 		*latencies = append(*latencies, time.Since(start))
+		w.accepted[id] = accepted
 		w.done.Add(1)
 		if !accepted {
 			w.refused.Add(1)
@@ -93,25 +92,8 @@ func (w *work) worker(ctx context.Context, latencies *[]time.Duration) error {
 
 func (w *work) progress(took time.Duration) string {
 	done := w.done.Load()
-	return fmt.Sprintf("  %7s  %3d %%  %7s a second  %7s retries", grouped(done), 100*done/int64(w.opt.transfers),
+	return fmt.Sprintf("  %-10s  %7s  %3d %%  %7s a second  %7s retries", w.opt.title, grouped(done), 100*done/int64(w.opt.transfers),
 		grouped(int64(float64(done)/max(took.Seconds(), 1e-3))), grouped(w.tally.retries()))
-}
-
-// report is the table of how it went.
-func (w *work) report(s streams) error {
-	done := w.done.Load()
-	fmt.Fprintln(s.out, "\nHow it went")
-	t := newTable(s.out)
-	t.indent = "  "
-	return t.write([][]string{
-		{"throughput", fmt.Sprintf("%s transfers a second (%s in %s)", grouped(int64(float64(done)/w.took.Seconds())), grouped(done), shortDuration(w.took))},
-		{"latency", fmt.Sprintf("p50 %s, p99 %s, max %s, retries included",
-			shortDuration(quantile(w.latencies, 0.5)), shortDuration(quantile(w.latencies, 0.99)), shortDuration(quantile(w.latencies, 1)))},
-		{"retries", w.tally.byClass(retry.Conflict)},
-		{"", w.tally.byClass(retry.Unavailable)},
-		{"attempts", fmt.Sprintf("%s, at most %d for one transfer", grouped(w.tally.attempts.Load()), w.tally.most.Load())},
-		{"refused", fmt.Sprintf("%s for lack of funds, which is an answer too", grouped(w.refused.Load()))},
-	})
 }
 
 // tally counts attempts and retries, as the client's hooks tell of them.
@@ -162,20 +144,9 @@ func (t *tally) retries() int64 {
 	return n
 }
 
-// byClass is one class's line: "conflict 12 (40001 serialization_failure: 12)".
-func (t *tally) byClass(class retry.Class) string {
+// byCode are one class's retries, by error code.
+func (t *tally) byCode(class retry.Class) map[string]int64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var n int64
-	var parts []string
-	for _, code := range slices.Sorted(maps.Keys(t.class[class])) {
-		count := t.class[class][code]
-		n += count
-		parts = append(parts, fmt.Sprintf("%s: %s", code, grouped(count)))
-	}
-	text := fmt.Sprintf("%s %s", class, grouped(n))
-	if len(parts) > 0 {
-		text += " (" + strings.Join(parts, ", ") + ")"
-	}
-	return text
+	return maps.Clone(t.class[class])
 }

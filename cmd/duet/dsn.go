@@ -14,12 +14,15 @@ func newDSN(s streams) *cobra.Command {
 		Use:   "dsn [DSN]",
 		Short: "Show what a DSN resolves to, and where each value comes from",
 		Long: `Show what a DSN resolves to, and where each value comes from: the DSN itself, the
-PG* environment, the service file, the password file, or a default. Without a DSN
-the environment alone is resolved. Nothing is connected to. Secrets are masked.
+environment, files, or a default. For PostgreSQL these are the PG* variables, the
+service file and the password file; for EdgeDB and Gel (the schemes edgedb and gel) the
+GEL_* and EDGEDB_* variables, credentials and the project. Without a DSN the PG*
+environment alone is resolved. Nothing is connected to. Secrets are masked.
 
-With --json it is one object of libpq's keywords, each {"value":…,"source":…}.`,
+With --json it is one object of the parameters, each {"value":…,"source":…}.`,
 		Example: `  duet dsn postgres://anna@db.example.com/shop
-  duet dsn "service=shop" --json`,
+  duet dsn "service=shop" --json
+  duet dsn "edgedb://edgedb@db.example.com/main?tls_security=insecure"`,
 		Args: arguments(0, 1, "at most one DSN, quoted where it holds blanks"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			text := ""
@@ -38,15 +41,17 @@ func showDSN(s streams, text string, asJSON, reveal bool) error {
 	if err := checkScheme(text); err != nil {
 		return err
 	}
-	resolved, err := dsn.ParsePostgres(text, dsn.Environment{})
+	resolved, err := resolve(text)
 	if err != nil {
 		return &usageError{err}
 	}
 	for _, warning := range resolved.Warnings() {
 		fmt.Fprintln(s.err, "duet: warning: "+printable(warning))
 	}
-	if _, err := resolved.Postgres(); err != nil {
-		return &usageError{err}
+	if pg, ok := resolved.(*dsn.Resolved); ok {
+		if _, err := pg.Postgres(); err != nil {
+			return &usageError{err}
+		}
 	}
 	values := resolved.All()
 	if reveal {
@@ -62,14 +67,31 @@ func showDSN(s streams, text string, asJSON, reveal bool) error {
 	return newTable(s.out, "keyword", "value", "source").write(rows)
 }
 
+// resolvedDSN is a DSN of either backend, resolved.
+type resolvedDSN interface {
+	All() dsn.Values
+	AllRevealed() dsn.Values
+	Settings() dsn.Values
+	Warnings() []string
+}
+
+// resolve resolves a DSN as its backend does.
+func resolve(text string) (resolvedDSN, error) {
+	if !isPostgres(text) {
+		return dsn.ParseEdgeDB(text, dsn.EdgeDBOptions{SeveralHosts: true}, dsn.Environment{})
+	}
+	return dsn.ParsePostgres(text, dsn.Environment{})
+}
+
 // checkScheme says what backends.Connect would, before the rest is looked at.
 func checkScheme(text string) error {
 	switch scheme := dsn.Scheme(text); scheme {
-	case "postgres":
+	case "postgres", "edgedb", "gel":
 		return nil
-	case "edgedb", "gel":
-		return usagef("the scheme %s is EdgeDB's, and this version has no EdgeDB backend", scheme)
 	default:
-		return usagef("the scheme %s is unknown; use postgres:// or postgresql://", scheme)
+		return usagef("the scheme %s is unknown; use postgres://, postgresql://, edgedb:// or gel://", scheme)
 	}
 }
+
+// isPostgres says whether a DSN is PostgreSQL's.
+func isPostgres(text string) bool { return dsn.Scheme(text) == "postgres" }

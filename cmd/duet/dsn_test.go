@@ -98,3 +98,26 @@ func TestDSNWarnings(t *testing.T) {
 		t.Errorf("want one warning and no password of a file that all can read:\n%s%s", r.out, r.err)
 	}
 }
+
+func TestDSNOfEdgeDB(t *testing.T) {
+	plainEnvironment(t)
+	t.Setenv("GEL_CLIENT_SECURITY", "default")
+	for _, scheme := range []string{"edgedb", "gel"} {
+		got := dsnJSON(t, scheme+"://anna:s3cr3t@db1:1234/shop?tls_security=insecure")
+		want := map[string]shownValue{
+			"host": {"db1", "dsn host"}, "port": {"1234", "dsn port"}, "user": {"anna", "dsn user"}, "password": {"********", "dsn password"},
+			"branch": {"shop", "dsn path"}, "tls_security": {"insecure", "dsn query tls_security"}, "wait_until_available": {"PT30S", "default"},
+		}
+		for key, value := range want {
+			if got[key] != value {
+				t.Errorf("%s: %s is %v, want %v", scheme, key, got[key], value)
+			}
+		}
+	}
+	r := duetRun(t, "dsn", "edgedb://anna:s3cr3t@db1/shop")
+	r.want(t, exitOK, "\npassword  ", "")
+	if strings.Contains(r.out, "s3cr3t") {
+		t.Errorf("the password is shown:\n%s", r.out)
+	}
+	duetRun(t, "dsn", "--show-secrets", "edgedb://anna:s3cr3t@db1/shop").want(t, exitOK, "s3cr3t", "")
+}

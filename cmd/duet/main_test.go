@@ -10,14 +10,14 @@ import (
 	"time"
 
 	"github.com/duetdb/duet/backends/postgres"
-	"github.com/duetdb/duet/internal/pgtest"
+	"github.com/duetdb/duet/internal/edgedbtest"
 	"go.uber.org/goleak"
 
 	"github.com/duetdb/duet"
 )
 
 func TestMain(m *testing.M) {
-	code := pgtest.Main(m)
+	code := edgedbtest.Main(m)
 	if err := goleak.Find(); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
@@ -53,11 +53,13 @@ func (r result) want(t testing.TB, code int, out, errs string) {
 	}
 }
 
-// plainEnvironment takes the PG* variables and the home folder's files away.
+// plainEnvironment takes the variables of both backends and the home folder's
+// files away.
 func plainEnvironment(t *testing.T) {
 	t.Helper()
 	for _, pair := range os.Environ() {
-		if name, value, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "PG") {
+		name, value, _ := strings.Cut(pair, "=")
+		if strings.HasPrefix(name, "PG") || strings.HasPrefix(name, "EDGEDB_") || strings.HasPrefix(name, "GEL_") {
 			t.Setenv(name, value) // to be put back
 			if err := os.Unsetenv(name); err != nil {
 				t.Fatal(err)

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/duetdb/duet"
-	"github.com/duetdb/duet/backends/postgres"
 	"github.com/spf13/cobra"
 )
 
@@ -34,7 +33,7 @@ func newPing(s streams) *cobra.Command {
 func ping(ctx context.Context, s streams, dsn string, count int) (err error) {
 	host := ""
 	start := time.Now()
-	client, err := connect(ctx, dsn, postgres.Config{MaxConns: 1, Hooks: duet.Hooks{
+	client, err := connect(ctx, dsn, clientOptions{maxConns: 1, hooks: duet.Hooks{
 		Connect: func(_ context.Context, c duet.ConnectInfo) {
 			if c.Err == nil {
 				host = c.Host

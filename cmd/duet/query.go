@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/duetdb/duet"
-	"github.com/duetdb/duet/backends/postgres"
 	"github.com/duetdb/duet/backends/postgres/sqltext"
 	"github.com/spf13/cobra"
 )
@@ -33,10 +32,12 @@ JSON object a line (--jsonl, as the rows come). A
 COMMAND of "-" is read from standard input. Several commands separated by
 semicolons run as one script, whose rows are not printed.
 
-Arguments are text that the server turns into the parameter's type: --arg VALUE
-for $1, the next for $2, and so on; --arg name=VALUE for $name.`,
+Arguments are text that is turned into the parameter's type: --arg VALUE for $1 ($0 in
+EdgeQL), the next for $2, and so on; --arg name=VALUE for $name. Arrays in EdgeQL are
+written as JSON.`,
 		Example: `  duet query 'select * from pg_settings where name = $1' --arg work_mem
-  duet query 'select $a::int + $b::int as sum' --arg a=1 --arg b=2 --json`,
+  duet query 'select $a::int + $b::int as sum' --arg a=1 --arg b=2 --json
+  duet query --dsn edgedb://edgedb@localhost 'select <int64>$0 + 1' --arg 41`,
 		Args: arguments(1, 1, "one command, quoted, or - to read it from standard input"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if opt.asTable && (opt.asJSON || opt.asJSONL) || opt.asJSON && opt.asJSONL {
@@ -63,7 +64,7 @@ for $1, the next for $2, and so on; --arg name=VALUE for $name.`,
 
 func query(ctx context.Context, s streams, text string, opt queryOptions) (err error) {
 	args := queryArgs(text, opt.args)
-	client, err := connect(ctx, opt.dsn, postgres.Config{MaxConns: 1, Hooks: duet.Hooks{
+	client, err := connect(ctx, opt.dsn, clientOptions{maxConns: 1, hooks: duet.Hooks{
 		Notice: func(_ context.Context, n duet.Notice) {
 			fmt.Fprintf(s.err, "%s: %s\n", n.Severity, printable(n.Message))
 		},
@@ -74,7 +75,10 @@ func query(ctx context.Context, s streams, text string, opt queryOptions) (err e
 	defer func() { err = closeClient(ctx, client, err) }()
 	out := bufio.NewWriter(s.out)
 	defer func() { err = errors.Join(err, out.Flush()) }()
-	script := client.Backend().Dialect == duet.SQL && len(args) == 0 && sqltext.Count(text, true, 2) > 1
+	if client.Backend().Dialect == duet.EdgeQL {
+		return queryEdgeQL(ctx, client, out, text, opt, edgeQLArgs(text, args))
+	}
+	script := len(args) == 0 && sqltext.Count(text, true, 2) > 1
 	switch {
 	case script:
 		res, err := client.Execute(ctx, text)

@@ -37,10 +37,13 @@ func TestUsageErrors(t *testing.T) {
 		{"dsn: a bad value", []string{"dsn", "host=h sslmode=s3cr3t=1"}, "sslmode"},
 		{"dsn: a bad port", []string{"dsn", "postgres://anna:s3cr3t/x@h:5432/db"}, "dsn:"},
 		{"dsn: an open quote", []string{"dsn", "host=h password='s3cr3t"}, "password"},
-		{"dsn: edgedb", []string{"dsn", "edgedb://anna:s3cr3t@h/db"}, "no EdgeDB backend"},
+		{"dsn: edgedb", []string{"dsn", "edgedb://anna:s3cr3t@h:99999/db"}, "port"},
+		{"dsn: gel", []string{"dsn", "gel://anna:s3cr3t@h/db?tls_security=s3cr3t"}, "tls_security"},
 		{"dsn: other scheme", []string{"dsn", "--json", "mysql://anna:s3cr3t@h/db"}, "scheme mysql"},
 		{"ping: bad DSN", []string{"ping", "--dsn", "host=h pasword=s3cr3t"}, "password?"},
-		{"ping: gel", []string{"ping", "--dsn", "gel://anna:s3cr3t@h/db"}, "no EdgeDB backend"},
+		{"ping: gel", []string{"ping", "--dsn", "gel://anna:s3cr3t@h:0/db"}, "port"},
+		{"demo: bad EdgeDB DSN", []string{"demo", "--dsn", "edgedb://anna:s3cr3t@h:0/db"}, "port"},
+		{"demo: three DSNs", []string{"demo", "--dsn", "host=a", "--dsn", "host=b", "--dsn", "host=c"}, "given twice"},
 		{"ping: other scheme", []string{"ping", "--dsn", "mysql://anna:s3cr3t@h/db"}, "scheme mysql"},
 		{"query: bad DSN", []string{"query", "--dsn", "postgres://anna:s3cr3t@h/?x=1", "select 1"}, "unknown key"},
 		{"conformance: bad DSN", []string{"conformance", "--dsn", "postgres://anna:s3cr3t@h/?x=1"}, "unknown key"},
@@ -63,7 +66,7 @@ func TestUsageErrors(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	r := duetRun(t)
-	for _, name := range []string{"demo", "ping", "query", "dsn", "conformance", "version"} {
+	for _, name := range []string{"demo", "ping", "query", "dsn", "conformance", "edgedb-test-server", "version"} {
 		r.want(t, exitOK, "\n  "+name, "")
 		help := duetRun(t, name, "--help")
 		help.want(t, exitOK, "Usage:", "")

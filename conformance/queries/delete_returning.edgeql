@@ -1,4 +1,4 @@
 # name: delete_returning
 # args: name str
-# result: many {name: str}
+# result: optional {name: str}
 select (delete Account filter .name = <str>$0) { name }

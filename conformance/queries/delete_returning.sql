@@ -1,4 +1,4 @@
 -- name: delete_returning
 -- args: name str
--- result: many {name: str}
+-- result: optional {name: str}
 DELETE FROM duet_conformance.account WHERE name = $1 RETURNING name

@@ -1,3 +1,3 @@
 # name: sent
-# result: many {name: str, sent: multi {amount: int64}}
+# result: optional {name: str, sent: multi {amount: int64}}
 select Account { name, sent := .<src[is Transfer] { amount } } filter .name = 'ada'

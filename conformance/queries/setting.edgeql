@@ -1,4 +1,4 @@
 # name: setting
-# result: one str
+# result: optional str
 # unproven: reading the configuration was not recorded
 select <str>assert_single(cfg::Config).query_execution_timeout

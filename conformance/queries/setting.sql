@@ -1,3 +1,3 @@
 -- name: setting
--- result: one str
+-- result: optional str
 SELECT current_setting('statement_timeout') AS "?column?"

@@ -1,6 +1,7 @@
 package edgedbtest
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"regexp"
@@ -106,6 +107,15 @@ func newCatalog(cfg Config) (*catalog, error) {
 		c.plans[text] = p
 	}
 	return c, nil
+}
+
+// find gives the plan of a text, nil where there is none. White space at its end
+// means nothing.
+func (c *catalog) find(text []byte) *plan {
+	if p := c.plans[string(text)]; p != nil {
+		return p
+	}
+	return c.plans[string(bytes.TrimRight(text, " \t\r\n"))]
 }
 
 func newPlan(st *queries.Statement, version string) *plan {

@@ -78,7 +78,7 @@ func (c *client) request(m message) (*request, error) {
 		return nil, errorf(codeBinaryProtocol, "empty query")
 	}
 	r.one = cardinality == byte(typedesc.AtMostOne)
-	if r.plan = c.srv.catalog.plans[string(text)]; r.plan != nil {
+	if r.plan = c.srv.catalog.find(text); r.plan != nil {
 		r.text = r.plan.text
 	} else {
 		r.text = string(text)

@@ -1,0 +1,3 @@
+-- name: drop_account
+-- result: none
+DROP TABLE duet_conformance.account

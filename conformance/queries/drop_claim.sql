@@ -1,0 +1,3 @@
+-- name: drop_claim
+-- result: none
+DROP TABLE duet_conformance.claim

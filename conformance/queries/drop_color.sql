@@ -1,0 +1,3 @@
+-- name: drop_color
+-- result: none
+DROP SCHEMA duet_conformance CASCADE

@@ -1,0 +1,3 @@
+-- name: drop_tenant
+-- result: none
+SELECT 1

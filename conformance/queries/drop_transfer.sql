@@ -1,0 +1,3 @@
+-- name: drop_transfer
+-- result: none
+DROP TABLE duet_conformance.transfer

@@ -1,3 +1,0 @@
--- name: teardown
--- result: none
-DROP SCHEMA IF EXISTS duet_conformance CASCADE
