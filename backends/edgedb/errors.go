@@ -7,7 +7,7 @@ import (
 	"net"
 
 	"github.com/duetdb/duet"
-	"github.com/duetdb/duet/backends/edgedb/edgeqltext"
+	"github.com/duetdb/duet/internal/caret"
 	"github.com/duetdb/duet/pool"
 )
 
@@ -44,7 +44,7 @@ func translate(err error, cmd string, phase duet.Phase) *duet.Error {
 	case !c.fromClient() && !r.local:
 		e.Code, e.Severity = fmt.Sprintf("0x%08x", r.code), "ERROR" // edgedb-go drops it; the server sends no other
 		e.Message, e.Hint, e.Position = position(e.Message, cmd, c.kind == duet.KindSyntax)
-		e.Excerpt = edgeqltext.Caret(cmd, e.Position)
+		e.Excerpt = caret.Show(cmd, e.Position)
 	}
 	refine(e)
 	if e.Message == "" {

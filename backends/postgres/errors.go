@@ -8,8 +8,8 @@ import (
 
 	"github.com/duetdb/duet"
 	"github.com/duetdb/duet/backends/postgres/codec"
-	"github.com/duetdb/duet/backends/postgres/sqltext"
 	"github.com/duetdb/duet/backends/postgres/wire"
+	"github.com/duetdb/duet/internal/caret"
 	"github.com/duetdb/duet/pool"
 	"github.com/duetdb/duet/retry"
 )
@@ -65,7 +65,7 @@ func fromServer(se *wire.ServerError, phase duet.Phase, st *statement) *duet.Err
 		e.Command = st.cmd
 		if se.Position > 0 {
 			e.Position = st.parsed.OriginalPosition(int(se.Position))
-			e.Excerpt = sqltext.Caret(st.cmd, e.Position)
+			e.Excerpt = caret.Show(st.cmd, e.Position)
 		}
 	}
 	return e

@@ -10,6 +10,7 @@ import (
 	"github.com/duetdb/duet/backends/postgres/codec"
 	"github.com/duetdb/duet/backends/postgres/sqltext"
 	"github.com/duetdb/duet/backends/postgres/wire"
+	"github.com/duetdb/duet/internal/caret"
 )
 
 // statement is what is known of one text, shared by all connections of a pool.
@@ -144,7 +145,7 @@ func (s *statements) get(key statementKey) (*statement, error) {
 		e := argumentError(key.text, err)
 		if pe, ok := err.(*sqltext.ParameterError); ok {
 			e.Position = pe.Position
-			e.Excerpt = sqltext.Caret(key.text, pe.Position)
+			e.Excerpt = caret.Show(key.text, pe.Position)
 		}
 		return nil, e
 	}

@@ -127,19 +127,3 @@ func checkStatements(t *testing.T, text string, std bool) {
 		}
 	}
 }
-
-func FuzzCaret(f *testing.F) {
-	for _, tc := range caretCases {
-		f.Add(tc.text, tc.pos)
-	}
-	f.Fuzz(func(t *testing.T, text string, pos int) {
-		got := sqltext.Caret(text, pos)
-		inside := pos >= 1 && pos <= utf8.RuneCountInString(text)+1
-		if (got != "") != inside {
-			t.Errorf("%q at %d: %q", text, pos, got)
-		}
-		if got != "" {
-			checkCaret(t, text, got)
-		}
-	})
-}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/duetdb/duet/backends/postgres/sqltext"
+	"github.com/duetdb/duet/internal/caret"
 	"github.com/duetdb/duet/internal/pgtest"
 )
 
@@ -205,6 +206,6 @@ func TestLongTextsAreLinear(t *testing.T) {
 			sqltext.Statements(text, std)
 			sqltext.KindOf(text, std)
 		}
-		sqltext.Caret(text, size/2)
+		caret.Show(text, size/2)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/duetdb/duet/backends/postgres/sqltext"
+	"github.com/duetdb/duet/internal/caret"
 	"github.com/duetdb/duet/internal/pgtest"
 )
 
@@ -299,7 +300,7 @@ func TestErrorPositionsComeBack(t *testing.T) {
 	if failure == nil || failure.Code != "42P01" {
 		t.Fatalf("got %v, want 42P01", failure)
 	}
-	got := sqltext.Caret(text, p.OriginalPosition(failure.Position))
+	got := caret.Show(text, p.OriginalPosition(failure.Position))
 	want := "LINE 2:  $größe || $name FROM nowhere\n" + strings.Repeat(" ", 8+22) + "^"
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -323,7 +324,7 @@ func TestCaretAgreesWithPsql(t *testing.T) {
 		}
 		text := "SELECT " + strings.ReplaceAll(before.String(), "名", "'名',") + "nothing " + after.String()
 		want, pos := psqlCaret(t, psql, s.DSN(), text)
-		if got := sqltext.Caret(text, pos); got != want {
+		if got := caret.Show(text, pos); got != want {
 			t.Errorf("%q at %d\ngot\n%s\nwant\n%s", text, pos, got, want)
 		}
 	}

@@ -1,4 +1,5 @@
-package sqltext
+// Package caret shows a place in a command: the line, and a caret under it.
+package caret
 
 import (
 	"strconv"
@@ -15,7 +16,7 @@ const (
 	caretRight = 10
 )
 
-// Caret shows the line of text that holds a position, and a caret under it:
+// Show shows the line of text that holds a position, and a caret under it:
 //
 //	LINE 2: FROM nowhere
 //	             ^
@@ -25,7 +26,7 @@ const (
 // 0, which means none, gives "". As in psql, a line longer than 60 columns is
 // cut around the caret, with "..." for what is left out. Control characters
 // are shown as spaces. There is no newline at the end.
-func Caret(text string, pos int) string {
+func Show(text string, pos int) string {
 	if pos < 1 {
 		return ""
 	}
@@ -85,7 +86,11 @@ func lineAround(text string, at int) (number, start, end int) {
 			start = i + 1
 		}
 	}
-	return number, start, min(lineEnd(text, start), len(text))
+	end = len(text)
+	if i := strings.IndexAny(text[start:], "\n\r"); i >= 0 {
+		end = start + i
+	}
+	return number, start, end
 }
 
 // cell is one character of a line and how many columns it takes.
@@ -171,4 +176,16 @@ func isWide(r rune) bool {
 		return true
 	}
 	return false
+}
+
+// byteOffset is where the n-th character of s begins, counted from 0; the end
+// of s where there are not so many.
+func byteOffset(s string, n int) int {
+	for at := range s {
+		if n == 0 {
+			return at
+		}
+		n--
+	}
+	return len(s)
 }

@@ -1,4 +1,4 @@
-package sqltext_test
+package caret_test
 
 import (
 	"fmt"
@@ -6,11 +6,11 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/duetdb/duet/backends/postgres/sqltext"
+	"github.com/duetdb/duet/internal/caret"
 )
 
-func ExampleCaret() {
-	fmt.Println(sqltext.Caret("SELECT *\nFROM nowhere", 15))
+func ExampleShow() {
+	fmt.Println(caret.Show("SELECT *\nFROM nowhere", 15))
 	// Output:
 	// LINE 2: FROM nowhere
 	//              ^
@@ -48,11 +48,11 @@ var caretCases = []struct {
 	{"just fits", hundred[:60], 60, "LINE 1: " + hundred[:60] + "|" + strings.Repeat(" ", 8+59) + "^"},
 }
 
-func TestCaret(t *testing.T) {
+func TestShow(t *testing.T) {
 	for _, tc := range caretCases {
 		t.Run(tc.name, func(t *testing.T) {
 			want := strings.Replace(tc.want, "|", "\n", 1)
-			if got := sqltext.Caret(tc.text, tc.pos); got != want {
+			if got := caret.Show(tc.text, tc.pos); got != want {
 				t.Errorf("got\n%s\nwant\n%s", got, want)
 			}
 		})
@@ -73,4 +73,20 @@ func checkCaret(t *testing.T, text, got string) {
 	if len(caret) > 100 || strings.ContainsFunc(shown, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		t.Errorf("%q: %q", text, got)
 	}
+}
+
+func FuzzShow(f *testing.F) {
+	for _, tc := range caretCases {
+		f.Add(tc.text, tc.pos)
+	}
+	f.Fuzz(func(t *testing.T, text string, pos int) {
+		got := caret.Show(text, pos)
+		inside := pos >= 1 && pos <= utf8.RuneCountInString(text)+1
+		if (got != "") != inside {
+			t.Errorf("%q at %d: %q", text, pos, got)
+		}
+		if got != "" {
+			checkCaret(t, text, got)
+		}
+	})
 }
