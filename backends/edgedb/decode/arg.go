@@ -26,6 +26,8 @@ type item struct {
 	name  string
 	index int
 	v     any
+	// given is the type of what the user gave, which may have led to v.
+	given reflect.Type
 	// alone says that the value is no element of a list.
 	alone bool
 }
@@ -36,6 +38,7 @@ const mostDepth = 32
 
 // wrapArg makes what edgedb-go takes for one argument.
 func wrapArg(name string, v any) (any, error) {
+	given := reflect.TypeOf(v)
 	v, err := unwrap(v)
 	switch {
 	case err != nil:
@@ -50,21 +53,23 @@ func wrapArg(name string, v any) (any, error) {
 		return arg(nil), nil
 	}
 	if !isListValue(rv) {
-		return arg{&item{name: name, v: v, alone: true}}, nil
+		return arg{&item{name: name, v: v, given: given, alone: true}}, nil
 	}
 	list := make([]any, rv.Len(), rv.Len()+1)
 	for i := range list {
-		e, err := unwrap(rv.Index(i).Interface())
+		e := rv.Index(i).Interface()
+		given := reflect.TypeOf(e)
+		e, err := unwrap(e)
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("argument %s, element %d: %w", name, i+1, err)
 		case e != nil && passes(e):
 			list[i] = e
 		default:
-			list[i] = &item{name: name, index: i + 1, v: e}
+			list[i] = &item{name: name, index: i + 1, v: e, given: given}
 		}
 	}
-	return arg(append(list, &item{name: name, v: v, alone: true})[:len(list)]), nil
+	return arg(append(list, &item{name: name, v: v, given: given, alone: true})[:len(list)]), nil
 }
 
 // unwrap follows what says that a value may be missing, and Valuers; nil is what
@@ -76,6 +81,10 @@ func unwrap(v any) (any, error) {
 			return v, nil
 		case netip.Addr:
 			if !known.IsValid() {
+				return nil, nil
+			}
+		case netip.Prefix:
+			if known == (netip.Prefix{}) {
 				return nil, nil
 			}
 		}
@@ -225,7 +234,10 @@ func (i *item) Missing() bool { return i.v == nil }
 // wire encodes an element as s.
 func (i *item) wire(s scalar) ([]byte, error) {
 	if i.alone {
-		return nil, &argumentError{name: i.name, reason: fmt.Sprintf("a Go %T cannot be sent as an array", i.v)}
+		if err := checkPlainText(s, i.v); err != nil {
+			return nil, i.explain(err, s)
+		}
+		return nil, &argumentError{name: i.name, reason: fmt.Sprintf("a Go %v cannot be sent as array<%s>", i.given, s.name())}
 	}
 	b, err := argWire(s, i.v)
 	return b, i.explain(err, s)
@@ -241,7 +253,7 @@ func (i *item) explain(err error, s scalar) error {
 		name = fmt.Sprintf("%s, element %d", name, i.index)
 	}
 	if err == errUnfit {
-		return &argumentError{name: name, reason: fmt.Sprintf("a Go %T cannot be sent as %s", i.v, s.name())}
+		return &argumentError{name: name, reason: fmt.Sprintf("a Go %v cannot be sent as %s", i.given, s.name())}
 	}
 	return &argumentError{name: name, reason: err.Error()}
 }

@@ -9,13 +9,16 @@ import (
 	"math/big"
 	"reflect"
 	"strconv"
-	"time"
+	"strings"
 
 	"github.com/edgedb/edgedb-go"
 )
 
 // argWire encodes v, which unwrap has seen, as a value of s.
 func argWire(s scalar, v any) ([]byte, error) {
+	if err := checkPlainText(s, v); err != nil {
+		return nil, err
+	}
 	switch s {
 	case scalarJSON:
 		return argJSON(v)
@@ -26,9 +29,7 @@ func argWire(s scalar, v any) ([]byte, error) {
 	case scalarUUID:
 		return argUUID(v)
 	case scalarBool:
-		if b, ok := argBool(v); ok {
-			return wireBool(b), nil
-		}
+		return argBool(v)
 	case scalarInt16, scalarInt32, scalarInt64, scalarMemory:
 		return argInt(s, v)
 	case scalarFloat32, scalarFloat64:
@@ -38,37 +39,14 @@ func argWire(s scalar, v any) ([]byte, error) {
 	default:
 		return argTime(s, v)
 	}
-	return nil, errUnfit
-}
-
-// argText is the text of a value that is a text: strings of any type, and what
-// marshals itself as one.
-func argText(v any) (text string, ok bool, err error) {
-	rv := reflect.ValueOf(v)
-	if m, is := v.(encoding.TextMarshaler); is {
-		b, err := m.MarshalText()
-		if err != nil {
-			return "", false, fmt.Errorf("the MarshalText method of %T: %w", v, err)
-		}
-		return string(b), true, nil
-	}
-	switch {
-	case rv.Kind() == reflect.String:
-		return rv.String(), true, nil
-	case isBytes(rv.Type()):
-		return string(rv.Bytes()), true, nil
-	default:
-		return "", false, nil
-	}
 }
 
 func argStr(v any) ([]byte, error) {
 	switch v.(type) {
-	case time.Time, *big.Int, *big.Rat, *big.Float, edgedb.UUID, edgedb.Memory,
-		edgedb.LocalDateTime, edgedb.LocalDate, edgedb.LocalTime, edgedb.RelativeDuration, edgedb.DateDuration:
+	case edgedb.UUID, edgedb.Memory, edgedb.LocalDateTime, edgedb.LocalDate, edgedb.LocalTime, edgedb.RelativeDuration, edgedb.DateDuration:
 		return nil, errUnfit // their text is no form of a str
 	}
-	text, ok, err := argText(v)
+	text, ok, err := anyText(v)
 	if err == nil && !ok {
 		err = errUnfit
 	}
@@ -84,9 +62,12 @@ func argBytes(v any) ([]byte, error) {
 		return arrayBytes(rv), nil
 	case rv.Kind() == reflect.String:
 		return []byte(rv.String()), nil
-	default:
-		return nil, errUnfit
 	}
+	text, ok, err := argText(v)
+	if err != nil || !ok {
+		return nil, firstError(err, errUnfit)
+	}
+	return []byte(text), nil
 }
 
 func arrayBytes(rv reflect.Value) []byte {
@@ -121,21 +102,19 @@ func firstError(a, b error) error {
 	return b
 }
 
-func argBool(v any) (value, ok bool) {
+func argBool(v any) ([]byte, error) {
 	rv := reflect.ValueOf(v)
 	if rv.Kind() == reflect.Bool {
-		return rv.Bool(), true
+		return wireBool(rv.Bool()), nil
 	}
-	if rv.Kind() != reflect.String {
-		return false, false
-	}
-	switch rv.String() {
-	case "true":
-		return true, true
-	case "false":
-		return false, true
+	text, ok, err := argText(v)
+	switch {
+	case err != nil || !ok:
+		return nil, firstError(err, errUnfit)
+	case text != "true" && text != "false":
+		return nil, errors.New("the text is neither true nor false")
 	default:
-		return false, false
+		return wireBool(text == "true"), nil
 	}
 }
 
@@ -157,6 +136,9 @@ func argJSON(v any) ([]byte, error) {
 			return nil, fmt.Errorf("encoding a %T as JSON: %w", v, err)
 		}
 	}
+	if err := checkText(text); err != nil {
+		return nil, err
+	}
 	return wireJSON(text), nil
 }
 
@@ -170,10 +152,12 @@ func argInt(s scalar, v any) ([]byte, error) {
 		}
 	}
 	whole, err := argWhole(v)
-	if err != nil {
+	switch {
+	case err == errNotInteger:
+		return nil, doesNotFit(s)
+	case err != nil:
 		return nil, err
-	}
-	if !whole.IsInt64() {
+	case !whole.IsInt64():
 		return nil, doesNotFit(s)
 	}
 	n := whole.Int64()
@@ -195,9 +179,6 @@ func parseMemory(v any) (m edgedb.Memory, ok bool) {
 
 // argWhole reads an integer of any size.
 func argWhole(v any) (*big.Int, error) {
-	if _, ok := v.(time.Duration); ok {
-		return nil, errUnfit
-	}
 	if b, ok := v.(*big.Int); ok {
 		return b, nil
 	}
@@ -222,12 +203,12 @@ func argWhole(v any) (*big.Int, error) {
 	if err != nil || !ok {
 		return nil, firstError(err, errUnfit)
 	}
-	negative, digits, places, err := splitNumber(text)
+	negative, digits, _, err := splitNumber(text)
 	switch {
 	case err != nil:
 		return nil, err
-	case places > 0:
-		return nil, errNotInteger
+	case strings.ContainsAny(text, ".eE"):
+		return nil, errNotNumber
 	}
 	whole := bigFromDigits(digits)
 	if negative {
@@ -249,9 +230,6 @@ func argFloat(s scalar, v any) ([]byte, error) {
 }
 
 func argFloatValue(v any, bits int) (float64, error) {
-	if _, ok := v.(time.Duration); ok {
-		return 0, errUnfit
-	}
 	rv := reflect.ValueOf(v)
 	switch {
 	case rv.CanFloat():
@@ -260,15 +238,16 @@ func argFloatValue(v any, bits int) (float64, error) {
 		return float64(rv.Int()), nil
 	case rv.CanUint():
 		return float64(rv.Uint()), nil
-	case rv.Kind() == reflect.String:
-		f, err := strconv.ParseFloat(rv.String(), bits)
-		if err != nil {
-			return 0, fmt.Errorf("the text is not a float%d", bits)
-		}
-		return f, nil
-	default:
-		return 0, errUnfit
 	}
+	text, ok, err := argText(v)
+	if err != nil || !ok {
+		return 0, firstError(err, errUnfit)
+	}
+	f, err := strconv.ParseFloat(text, bits)
+	if err != nil {
+		return 0, fmt.Errorf("the text is not a float%d", bits)
+	}
+	return f, nil
 }
 
 // argNumeric encodes decimals and bigints: numbers of all kinds and texts. A float
@@ -284,8 +263,6 @@ func argNumeric(s scalar, v any) ([]byte, error) {
 func numberText(v any) (string, error) {
 	rv := reflect.ValueOf(v)
 	switch n := v.(type) {
-	case time.Duration:
-		return "", errUnfit
 	case *big.Int:
 		return n.String(), nil
 	case *big.Rat:
@@ -313,7 +290,7 @@ func numberText(v any) (string, error) {
 	}
 	text, ok, err := argText(v)
 	if err == nil && !ok {
-		if s, is := v.(fmt.Stringer); is { // decimal types
+		if s, is := v.(fmt.Stringer); is && !isNative(v) { // decimal types
 			return s.String(), nil
 		}
 		err = errUnfit

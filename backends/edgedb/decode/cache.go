@@ -31,6 +31,8 @@ type statement struct {
 	// values that were always missing are left to be learned; settled that nothing
 	// is.
 	certain, settled bool
+	// confirmed says that what rows do not tell was asked for.
+	confirmed bool
 	// copiers holds by copierKey how rows are copied; suited by reflect.Type,
 	// whether the shape has all that rows of that type need.
 	copiers, suited sync.Map

@@ -69,7 +69,7 @@ func uuids() *class[edgedb.UUID] {
 		text:    uuidText,
 		wire:    func(v edgedb.UUID) ([]byte, error) { return v[:], nil },
 		into: func(t reflect.Type) setter[edgedb.UUID] {
-			if isBytes(t) || isByteArray(t) && t.Len() == 16 {
+			if isBytes(t) || isByteArray(t) {
 				return func(dst reflect.Value, v edgedb.UUID) error { return setBytes(dst, v[:]) }
 			}
 			return nil

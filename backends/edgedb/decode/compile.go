@@ -32,12 +32,7 @@ func (c *compiler) compile(n *node, plain bool, t reflect.Type) (copier, error) 
 			if !src.IsNil() {
 				return list.set(dst, src)
 			}
-			// An array that is missing. edgedb-go has no optional slices, so that a
-			// nil slice is what its users expect.
-			if list.missing == nil && dst.Kind() == reflect.Slice {
-				return setZero(dst)
-			}
-			return list.none(dst)
+			return list.none(dst) // an array: a set that is empty is no nil
 		}, nil
 	default:
 		object, err := compileTarget(t, func(t reflect.Type) (target[reflect.Value], error) { return c.fields(n, t) })

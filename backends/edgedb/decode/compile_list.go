@@ -42,7 +42,7 @@ func (c *compiler) slice(n *node, t reflect.Type) (target[reflect.Value], error)
 			return nil
 		}}, nil
 	}
-	elem, err := c.compile(n.elem, true, t.Elem())
+	elem, err := c.element(n, t)
 	return target[reflect.Value]{set: func(dst reflect.Value, v reflect.Value) error {
 		dst.Set(reflect.MakeSlice(t, v.Len(), v.Len()))
 		return copyElements(elem, dst, v)
@@ -50,13 +50,23 @@ func (c *compiler) slice(n *node, t reflect.Type) (target[reflect.Value], error)
 }
 
 func (c *compiler) array(n *node, t reflect.Type) (target[reflect.Value], error) {
-	elem, err := c.compile(n.elem, true, t.Elem())
+	elem, err := c.element(n, t)
 	return target[reflect.Value]{set: func(dst reflect.Value, v reflect.Value) error {
 		if v.Len() != t.Len() {
 			return reasonf("%d elements do not fit %v", v.Len(), t)
 		}
 		return copyElements(elem, dst, v)
 	}}, err
+}
+
+// element compiles for the elements of the list type t. Where they are scalars, it
+// is the list that does not fit.
+func (c *compiler) element(n *node, t reflect.Type) (copier, error) {
+	elem, err := c.compile(n.elem, true, t.Elem())
+	if err != nil && n.elem.kind == kindScalar {
+		err = unfit(n.describe(), t)
+	}
+	return elem, err
 }
 
 func copyElements(elem copier, dst, src reflect.Value) error {

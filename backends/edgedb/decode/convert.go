@@ -130,10 +130,14 @@ func (c *class[N]) base(t reflect.Type) (target[N], error) {
 			out.set = c.textual(t)
 		}
 	}
-	if out.set == nil {
+	switch {
+	case out.set != nil:
+		return out, nil
+	case c.scalar == scalarJSON && t == recordType:
+		return out, reasonf("%s does not decode into %v: take any, or a map", name, t)
+	default:
 		return out, unfit(name, t)
 	}
-	return out, nil
 }
 
 // textual gives the setter for a type that takes a text.

@@ -19,9 +19,9 @@
 //
 // A pointer, a duet.Optional, a sql.Null or one of its kin, and edgedb-go's optional
 // types take whatever their value takes, and what is missing as well; so do any,
-// types with a Scan method, and a struct that embeds edgedb.Optional. A missing
-// array leaves a nil slice. Missing into anything else is an error, which calls it
-// NULL, as on PostgreSQL.
+// types with a Scan method, and a struct that embeds edgedb.Optional. Missing into
+// anything else, a slice for an array included, is an error, which calls it NULL, as
+// on PostgreSQL. A set is never missing: it is empty.
 //
 //	EdgeDB               any                  other Go types
 //	bool                 bool                 kinds of bool
@@ -53,7 +53,9 @@
 // Scan gets int64, float64, bool, []byte, string or time.Time, json as []byte.
 //
 // A row is an object, whose fields are its columns, a tuple, or one value, which is
-// one column without a name. What takes one column takes an object of one field.
+// one column without a name. What takes one column, any among it, takes an object of
+// one field. No field of a struct is for a column without a name, but that json goes
+// into structs and maps as its value.
 //
 // # Results that are read as JSON
 //
@@ -69,19 +71,21 @@
 //
 // # Arguments
 //
-// A missing value is nil, a nil pointer, slice or map, a zero netip.Addr, a
-// duet.Optional, sql.Null or edgedb-go optional without a value. A driver.Valuer is
-// what its Value gives. Then, by the parameter's declared type:
+// A missing value is nil, a nil pointer, slice or map, a zero netip.Addr or
+// netip.Prefix, a duet.Optional, sql.Null or edgedb-go optional without a value. A
+// driver.Valuer is what its Value gives. Then, by the parameter's declared type:
 //
 //   - Integers and floats: the integer and float types, bigint and decimal, where
 //     they fit; a float goes into an integer only without a fraction, and into a
 //     decimal as the shortest text that reads back as the same float. *big.Int,
 //     *big.Rat (where a finite decimal exists) and *big.Float: decimal, bigint.
 //   - string: every type, in the form that EdgeQL casts it to str; durations in ISO
-//     8601 or Go's form. For json it is JSON, for bytes it is the bytes.
+//     8601 or Go's form. For json it is JSON, for bytes it is the bytes. It must be
+//     UTF-8 without NUL.
 //   - []byte: bytes, 16 of a uuid; for any other type as a string. [16]byte: uuid.
 //   - time.Time: datetime, cut to microseconds; the local types take the reading of
-//     its own clock. time.Duration: the durations, and local_time.
+//     its own clock. time.Duration: the durations, and local_time; as an integer
+//     its nanoseconds.
 //   - Any value for json that is none of string, []byte and json.RawMessage: what
 //     encoding/json makes of it.
 //   - Slices and arrays: arrays. Ranges: edgedb-go's own types, also where they are

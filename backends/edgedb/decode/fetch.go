@@ -44,9 +44,9 @@ const mostAttempts = 4000
 //
 // Errors are those of edgedb-go as they are, those of Proceed, and a
 // *[DecodeError] where it is known before anything runs that the rows do not fit
-// Row, or that the result has changed ([ErrChanged]). No row is no error, with One neither: the Result is empty. A panic of
-// edgedb-go goes on to the caller, who should close the connection and call
-// [Cache.Forget].
+// Row, or that the result has changed ([ErrChanged]). No row is no error, with One
+// neither: the Result is empty. A panic of edgedb-go goes on to the caller, who
+// should close the connection and call [Cache.Forget].
 func (c *Cache) Fetch(ctx context.Context, ex edgedb.Executor, req Request) (*Result, error) {
 	known := c.get(&req)
 	switch {
@@ -55,8 +55,7 @@ func (c *Cache) Fetch(ctx context.Context, ex edgedb.Executor, req Request) (*Re
 	case known != nil && known.suits(req.Row):
 		rows, err := run(ctx, ex, &req, known.rows)
 		if err == nil {
-			c.learnMore(&req, known, rows)
-			return &Result{statement: known, rows: rows}, nil
+			return &Result{statement: known, rows: rows, learned: c.learnMore(ctx, ex, &req, known, rows)}, nil
 		}
 		if _, misfit := mismatchOf(err, known.rows.Elem().String(), known.shape); !misfit {
 			return nil, err
@@ -88,13 +87,27 @@ func (c *Cache) changed(req *Request) error {
 }
 
 // learnMore keeps the types of values that had always been missing.
-func (c *Cache) learnMore(req *Request, known *statement, rows reflect.Value) {
+func (c *Cache) learnMore(ctx context.Context, ex edgedb.Executor, req *Request, known *statement, rows reflect.Value) *statement {
 	if known.settled {
-		return
+		return known
 	}
-	if next := learn(known.shape, rows); next != known.shape {
-		c.put(req, newStatement(next))
+	return c.keep(ctx, ex, req, known, known.shape, rows)
+}
+
+// keep finds out what there is to know of a command that was run with the shape
+// n, and remembers it; known is what was known before, or nil.
+func (c *Cache) keep(ctx context.Context, ex edgedb.Executor, req *Request, known *statement, n *node, rows reflect.Value) *statement {
+	made := newStatement(learn(n, rows))
+	made.confirmed = known != nil && known.confirmed
+	switch {
+	case !made.settled && !made.confirmed:
+		made = newStatement(confirm(ctx, ex, req, made.shape))
+		made.confirmed = true
+	case known != nil && made.shape == known.shape:
+		return known
 	}
+	c.put(req, made)
+	return made
 }
 
 // discover runs a command whose shape is not, or not wholly, known.
@@ -108,7 +121,8 @@ func (c *Cache) discover(ctx context.Context, ex edgedb.Executor, req *Request, 
 		typ := shadowOf(d.root)
 		rows, err := run(ctx, ex, req, reflect.SliceOf(typ))
 		if err == nil {
-			return c.result(req, known, d, rows), nil
+			learned := c.keep(ctx, ex, req, known, d.root, rows)
+			return &Result{statement: &statement{shape: d.root}, rows: rows, learned: learned}, nil
 		}
 		m, ok := mismatchOf(err, typ.String(), d.root)
 		switch {
@@ -163,16 +177,6 @@ func run(ctx context.Context, ex edgedb.Executor, req *Request, list reflect.Typ
 func isNoData(err error) bool {
 	var failure edgedb.Error
 	return errors.As(err, &failure) && failure.Category(edgedb.NoDataError) && err.Error() == "edgedb.NoDataError: zero results"
-}
-
-// result keeps what was learned. known is what was known before.
-func (c *Cache) result(req *Request, known *statement, d *draft, rows reflect.Value) *Result {
-	next := learn(d.root, rows)
-	if next == d.root && !d.changed && known != nil {
-		return &Result{statement: known, rows: rows}
-	}
-	c.put(req, newStatement(next))
-	return &Result{statement: &statement{shape: d.root}, rows: rows}
 }
 
 // refuse says, before anything runs, that a field has no place in the struct that

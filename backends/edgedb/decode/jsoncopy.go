@@ -183,9 +183,6 @@ func (c *compiler) jsonList(t reflect.Type, open map[reflect.Type]*jsonCopier) (
 		}
 		return nil
 	}}
-	if t.Kind() == reflect.Slice {
-		out.missing = setZero // as for arrays in the binary form
-	}
 	return out, err
 }
 

@@ -22,6 +22,9 @@ type mismatch struct {
 	// name is the field that is missing, scalar the type that is wanted.
 	name   string
 	scalar scalar
+	// decimal says that edgedb-go has no type for a decimal, of which it does not
+	// name the place.
+	decimal bool
 }
 
 type mismatchKind uint8

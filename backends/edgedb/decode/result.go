@@ -10,6 +10,9 @@ import (
 // Result is what a command returned. It is for one goroutine at a time.
 type Result struct {
 	statement *statement
+	// learned is what is known of the command since it has run, which can be more
+	// than statement, by which rows are made.
+	learned *statement
 	// rows is a slice of the shadow's type; values are the rows where json is set.
 	rows   reflect.Value
 	json   bool
@@ -51,15 +54,19 @@ func (r *Result) Query(out any, lax bool) error {
 }
 
 // QueryOne stores the single row in out, a *T, which is reset first. Without a row
-// the error is [duet.ErrNoData], with more than one [duet.ErrCardinality], else a
+// the error is [duet.ErrNoData], if one would fit, with more than one [duet.ErrCardinality], else a
 // *[DecodeError].
 func (r *Result) QueryOne(out any, lax bool) error {
-	if _, err := RowTarget(out); err != nil {
+	t, err := RowTarget(out)
+	if err != nil {
 		return &DecodeError{Reason: err.Error()}
 	}
 	Reset(out)
 	switch r.Len() {
 	case 0:
+		if _, err := r.copier(t, lax); err != nil {
+			return err
+		}
 		return duet.ErrNoData
 	case 1:
 		return r.DecodeRow(0, out, lax)
@@ -103,6 +110,12 @@ func (r *Result) copier(t reflect.Type, lax bool) (rowCopier, error) {
 		row, err := remember(r.statement, key, func(c *compiler) (jsonCopier, error) { return c.jsonRow(t) })
 		return func(dst reflect.Value, i int) error { return inRow(i, row(dst, r.values[i])) }, inRow(-1, err)
 	}
+	if r.learned != r.statement {
+		// What does not fit is said now as it will be from now on.
+		if _, err := remember(r.learned, key, func(c *compiler) (copier, error) { return c.row(r.learned.shape, t) }); err != nil {
+			return nil, inRow(-1, err)
+		}
+	}
 	row, err := remember(r.statement, key, func(c *compiler) (copier, error) { return c.row(r.statement.shape, t) })
 	return func(dst reflect.Value, i int) error { return inRow(i, row(dst, r.rows.Index(i))) }, inRow(-1, err)
 }
@@ -120,40 +133,22 @@ func remember[C any](s *statement, key copierKey, compile func(*compiler) (C, er
 }
 
 // Columns describes the columns: the fields of an object, the elements of a
-// tuple, or for anything else one column without a name. A type is empty where no
-// row had a value that tells it; where rows were read as JSON, the columns are
-// those of the first row, of type json.
+// tuple, or for anything else one column without a name. A type is empty where it
+// could not be found out; where rows were read as JSON, the columns are those of
+// the first row, of type json.
 func (r *Result) Columns() []duet.Column {
 	if r.json {
 		return r.jsonColumns()
 	}
-	n := r.statement.shape
+	n := r.learned.shape
 	if !n.hasFields() {
-		return []duet.Column{{Type: r.typeName(n, func(row reflect.Value) reflect.Value { return row })}}
+		return []duet.Column{{Type: n.typeName()}}
 	}
 	columns := []duet.Column{}
-	for i, f := range n.fields {
-		if f.gone {
-			continue
-		}
-		from := firstField(n) + i
-		columns = append(columns, duet.Column{
-			Name: f.name, Type: r.typeName(f.node, func(row reflect.Value) reflect.Value { return row.Field(from) }),
-		})
+	for _, f := range n.fields {
+		columns = append(columns, duet.Column{Name: f.name, Type: f.node.typeName()})
 	}
 	return columns
-}
-
-// typeName names the type of what at finds in each row.
-func (r *Result) typeName(n *node, at func(reflect.Value) reflect.Value) string {
-	if n.kind == kindScalar && n.scalar == scalarUnknown {
-		for i := range r.rows.Len() {
-			if state := at(r.rows.Index(i)).Interface().(cell)[0]; state.scalar != scalarUnknown {
-				return state.scalar.name()
-			}
-		}
-	}
-	return n.typeName()
 }
 
 func (r *Result) jsonColumns() []duet.Column {

@@ -107,7 +107,7 @@ func TestResult(t *testing.T) {
 		}
 	}
 	for cmd, want := range map[string][]duet.Column{
-		"scalar": {{Type: "int64"}}, "tuples": {{Name: "0", Type: "int64"}, {Name: "1", Type: "str"}}, "none": {{Name: "n"}, {Name: "s"}},
+		"scalar": {{Type: "int64"}}, "tuples": {{Name: "0", Type: "int64"}, {Name: "1", Type: "str"}}, "none": {{Name: "n", Type: "int64"}, {Name: "s", Type: "str"}},
 		"json rows": {{Name: "l", Type: "json"}, {Name: "n", Type: "json"}},
 	} {
 		for range 2 {
@@ -255,7 +255,7 @@ func TestSchemaChange(t *testing.T) {
 				continue // a result that is read as JSON stays so
 			}
 			for range 2 {
-				var rows []any
+				var rows []duet.Record
 				if err := query(t, c, server.connect(t), "x", &rows); err != nil {
 					t.Fatalf("%d: %v", i, err)
 				}

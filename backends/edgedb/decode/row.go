@@ -21,7 +21,7 @@ func (c *compiler) row(n *node, t reflect.Type) (copier, error) {
 		}, err
 	case !n.hasFields():
 		return c.valueRow(n, t)
-	case n.kind == kindTuple || takesRow(t, names) || t == anyType && len(names) != 1:
+	case n.kind == kindTuple || n.kind == kindNamed && t == anyType || takesRow(t, names):
 		return c.compile(n, true, t)
 	case len(names) != 1:
 		return nil, reasonf("%v takes one column, and the result has %d (%s)", t, len(names), listNames(names))
@@ -55,7 +55,10 @@ func (c *compiler) columnNames(n *node) []string {
 // valueRow is for rows that are one value: one column without a name. A map takes
 // a json value for itself.
 func (c *compiler) valueRow(n *node, t reflect.Type) (copier, error) {
-	isColumn := t == recordType || isAnyMap(t) || isAnyList(t) && n.kind != kindList
+	if structFields(t) != nil && !scalarStruct(t, []string{""}) && n.kind != kindRange && !n.maybeJSON() {
+		return c.namelessRow(t)
+	}
+	isColumn := t == recordType || isAnyMap(t) || isAnyList(t)
 	isJSON := isAnyMap(t) && n.kind == kindScalar && n.scalar == scalarJSON
 	if !isColumn || isJSON || n.kind == kindRange {
 		return c.compile(n, true, t)
@@ -82,6 +85,27 @@ func (c *compiler) valueRow(n *node, t reflect.Type) (copier, error) {
 		}
 		return column(dst, src)
 	}, err
+}
+
+// maybeJSON says whether a value is json, or may be.
+func (n *node) maybeJSON() bool {
+	return n.kind == kindScalar && (n.scalar == scalarJSON || n.scalar == scalarUnknown)
+}
+
+// namelessRow is for structs, whose fields no value without a name goes into.
+func (c *compiler) namelessRow(t reflect.Type) (copier, error) {
+	list := structFields(t)
+	switch {
+	case !c.lax:
+		names := make([]string, len(list))
+		for i := range list {
+			names[i] = list[i].Name
+		}
+		return nil, reasonf("a column without a name has no field in %v (fields: %s)", t, listNames(names))
+	case len(list) > 0:
+		return nil, noColumn(&list[0], t, []string{"one without a name"})
+	}
+	return func(reflect.Value, reflect.Value) error { return nil }, nil
 }
 
 // takesRow says whether t takes a row apart into its columns.
@@ -114,9 +138,6 @@ func scalarStruct(t reflect.Type, names []string) bool {
 
 // jsonRow is row for rows that are JSON.
 func (c *compiler) jsonRow(t reflect.Type) (jsonCopier, error) {
-	if t == anyType {
-		return c.compileJSON(t)
-	}
 	whole, errWhole := c.compileJSON(t)
 	return func(dst reflect.Value, v *jsonValue) error {
 		names := make([]string, len(v.list))
@@ -215,6 +236,16 @@ func (r *Result) compileColumn(k int, t reflect.Type) (copier, jsonCopier, error
 		return nil, one, err
 	}
 	n := r.statement.shape
+	if learned := r.learned.shape; learned != n {
+		// What does not fit is said now as it will be from now on.
+		plain := !learned.hasFields()
+		if !plain {
+			learned = learned.fields[k].node
+		}
+		if _, err := c.compile(learned, plain, t); err != nil {
+			return nil, nil, err
+		}
+	}
 	if !n.hasFields() {
 		one, err := c.compile(n, true, t)
 		return one, nil, err

@@ -14,6 +14,9 @@ import (
 // rows and elements, have plain types. Go never frees a type that was made: there
 // are as many as there are shapes, and few more for finding them out.
 
+// misfit is a type that no scalar but json decodes into.
+type misfit [0]struct{}
+
 // shadows makes shadow types.
 type shadows struct{ tuples int }
 
@@ -23,6 +26,9 @@ func shadowOf(n *node) reflect.Type { return (&shadows{}).of(n, true) }
 func (s *shadows) of(n *node, plain bool) reflect.Type {
 	switch n.kind {
 	case kindScalar:
+		if n.misfit {
+			return typeOf[misfit]()
+		}
 		if plain {
 			return scalars[n.scalar].plain
 		}

@@ -36,6 +36,8 @@ type node struct {
 	// they are names that a Go struct has, with all that the server has among
 	// them; those that were never seen may not exist.
 	ordered bool
+	// misfit gives a scalar a shadow that edgedb-go must refuse.
+	misfit bool
 }
 
 // field is a field of an object or a tuple.
@@ -136,7 +138,11 @@ func (n *node) typeName() string {
 
 // describe names the node for messages.
 func (n *node) describe() string {
-	if name := n.typeName(); name != "" {
+	name := n.typeName()
+	switch {
+	case name != "" && n.kind == kindList && !n.array:
+		return "set of " + name
+	case name != "":
 		return name
 	}
 	return "a value"

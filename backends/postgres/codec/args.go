@@ -74,10 +74,10 @@ var (
 //
 // Named types follow their underlying type. Types that the database defines
 // itself and that are not known here are sent as text. Errors name the argument
-// and its type and never hold a string or bytes.
+// and its type and never hold its value.
 func (t *Types) AppendArgs(dst []byte, oids []uint32, args []any) ([]byte, error) {
 	if len(oids) != len(args) {
-		return dst, fmt.Errorf("the statement wants %d arguments and got %d", len(oids), len(args))
+		return dst, fmt.Errorf("the text has %d positional parameters, and there are %d arguments", len(oids), len(args))
 	}
 	if len(args) > argMaxCount {
 		return dst, fmt.Errorf("%d arguments are more than the %d that one statement can have", len(args), argMaxCount)

@@ -2,6 +2,7 @@ package codec
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -16,12 +17,12 @@ func appendArgInt(dst []byte, oid uint32, v int64) ([]byte, argForm, error) {
 		return binary.BigEndian.AppendUint64(dst, uint64(v)), argBinary, nil
 	case pgtype.Int4OID:
 		if v != int64(int32(v)) {
-			return dst, argNull, fmt.Errorf("%d does not fit int4", v)
+			return dst, argNull, errors.New("the value does not fit int4")
 		}
 		return binary.BigEndian.AppendUint32(dst, uint32(v)), argBinary, nil
 	case pgtype.Int2OID:
 		if v != int64(int16(v)) {
-			return dst, argNull, fmt.Errorf("%d does not fit int2", v)
+			return dst, argNull, errors.New("the value does not fit int2")
 		}
 		return binary.BigEndian.AppendUint16(dst, uint16(v)), argBinary, nil
 	case pgtype.Float8OID:
@@ -34,7 +35,7 @@ func appendArgInt(dst []byte, oid uint32, v int64) ([]byte, argForm, error) {
 		return out, argBinary, err
 	case pgtype.OIDOID, pgtype.XIDOID, pgtype.CIDOID, pgtype.XID8OID, pgtype.OID8OID:
 		if v < 0 {
-			return dst, argNull, fmt.Errorf("%d does not fit %s, which has no sign", v, unsignedName(oid))
+			return dst, argNull, fmt.Errorf("the value does not fit %s, which has no sign", unsignedName(oid))
 		}
 		return appendArgUint(dst, oid, uint64(v))
 	default:
@@ -47,7 +48,7 @@ func appendArgUint(dst []byte, oid uint32, v uint64) ([]byte, argForm, error) {
 	switch oid {
 	case pgtype.OIDOID, pgtype.XIDOID, pgtype.CIDOID:
 		if v > math.MaxUint32 {
-			return dst, argNull, fmt.Errorf("%d does not fit %s", v, unsignedName(oid))
+			return dst, argNull, fmt.Errorf("the value does not fit %s", unsignedName(oid))
 		}
 		return binary.BigEndian.AppendUint32(dst, uint32(v)), argBinary, nil
 	case pgtype.XID8OID, pgtype.OID8OID:
@@ -58,7 +59,7 @@ func appendArgUint(dst []byte, oid uint32, v uint64) ([]byte, argForm, error) {
 	}
 	switch oid {
 	case pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID:
-		return dst, argNull, fmt.Errorf("%d does not fit %s", v, signedName(oid))
+		return dst, argNull, fmt.Errorf("the value does not fit %s", signedName(oid))
 	case pgtype.Float8OID:
 		return binary.BigEndian.AppendUint64(dst, math.Float64bits(float64(v))), argBinary, nil
 	case pgtype.Float4OID:
@@ -81,7 +82,7 @@ func appendArgFloat(dst []byte, oid uint32, v float64, bits int) ([]byte, argFor
 	case pgtype.Float4OID:
 		f := float32(v)
 		if math.IsInf(float64(f), 0) && !math.IsInf(v, 0) || f == 0 && v != 0 {
-			return dst, argNull, fmt.Errorf("%v does not fit float4", v)
+			return dst, argNull, errors.New("the value does not fit float4")
 		}
 		return binary.BigEndian.AppendUint32(dst, math.Float32bits(f)), argBinary, nil
 	case pgtype.NumericOID:
@@ -98,7 +99,7 @@ func appendArgFloat(dst []byte, oid uint32, v float64, bits int) ([]byte, argFor
 		return out, argBinary, err
 	case pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID:
 		if v != math.Trunc(v) || v < math.MinInt64 || v >= -math.MinInt64 {
-			return dst, argNull, fmt.Errorf("%v does not fit %s", v, signedName(oid))
+			return dst, argNull, fmt.Errorf("the value does not fit %s", signedName(oid))
 		}
 		return appendArgInt(dst, oid, int64(v))
 	default:

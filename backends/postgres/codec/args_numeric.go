@@ -115,7 +115,7 @@ func appendArgBigInt(dst []byte, oid uint32, v *big.Int) ([]byte, argForm, error
 		return out, argBinary, err
 	case pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID:
 		if !v.IsInt64() {
-			return dst, argNull, fmt.Errorf("a number of %d bits does not fit %s", v.BitLen(), signedName(oid))
+			return dst, argNull, fmt.Errorf("the value does not fit %s", signedName(oid))
 		}
 		return appendArgInt(dst, oid, v.Int64())
 	default:

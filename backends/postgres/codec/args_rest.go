@@ -81,6 +81,9 @@ func (t *Types) appendTyped(dst []byte, oid uint32, v any, rv reflect.Value, dep
 		// have refused.
 		return dst, argNull, errArgUnfit
 	case encoding.TextMarshaler:
+		if throughPointer(rv) { // its value has no form of the type, nor has it
+			return dst, argNull, errArgUnfit
+		}
 		return appendMarshaled(dst, oid, v)
 	case fmt.Stringer:
 		if oid == pgtype.NumericOID { // decimal types

@@ -2,6 +2,7 @@ package codec
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
@@ -37,7 +38,7 @@ func appendArgTime(dst []byte, oid uint32, v time.Time) ([]byte, argForm, error)
 		_, offset := v.Zone()
 		day := floorDiv(v.Unix()+int64(offset), 86400) - pgEpochDays
 		if day < dateMinDay || day >= dateEndDay {
-			return dst, argNull, fmt.Errorf("the year %d does not fit date", v.Year())
+			return dst, argNull, errors.New("the year does not fit date")
 		}
 		return binary.BigEndian.AppendUint32(dst, uint32(int32(day))), argBinary, nil
 	case pgtype.TimeOID:
@@ -54,7 +55,7 @@ func appendArgTime(dst []byte, oid uint32, v time.Time) ([]byte, argForm, error)
 func appendTimestamp(dst []byte, v time.Time, offset int64, name string) ([]byte, argForm, error) {
 	sec := v.Unix() + offset - pgEpochUnix
 	if sec < timestampMinSec || sec >= timestampEndSec {
-		return dst, argNull, fmt.Errorf("the year %d does not fit %s", v.Year(), name)
+		return dst, argNull, fmt.Errorf("the year does not fit %s", name)
 	}
 	micros := sec*1_000_000 + int64(v.Nanosecond()/1000)
 	return binary.BigEndian.AppendUint64(dst, uint64(micros)), argBinary, nil
@@ -70,7 +71,7 @@ func appendArgDuration(dst []byte, oid uint32, v time.Duration) ([]byte, argForm
 	case pgtype.TimeOID:
 		micros := v.Microseconds()
 		if micros < 0 || micros > microsPerDay {
-			return dst, argNull, fmt.Errorf("%v does not fit time, which goes from 0 to 24 hours", v)
+			return dst, argNull, errors.New("the duration does not fit time, which goes from 0 to 24 hours")
 		}
 		return binary.BigEndian.AppendUint64(dst, uint64(micros)), argBinary, nil
 	default:

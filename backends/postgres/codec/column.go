@@ -95,7 +95,7 @@ func compile(src *source, dst reflect.Type) (decoder, error) {
 	if src.class == classComposite && compositeInto(dst) {
 		return compileComposite(src, dst)
 	}
-	if reflect.PointerTo(dst).Implements(textUnmarshalerType) {
+	if src.class != classBytea && reflect.PointerTo(dst).Implements(textUnmarshalerType) {
 		return compileTextUnmarshaler(src, dst), nil
 	}
 	return compilePgtype(src, dst)

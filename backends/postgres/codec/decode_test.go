@@ -130,6 +130,7 @@ func TestDecodeValue(t *testing.T) {
 		{"int into string", pgtype.Int4OID, be4(-42), into[string], "-42", ""},
 		{"bool into string", pgtype.BoolOID, []byte{1}, into[string], "t", ""},
 		{"bytea into string", pgtype.ByteaOID, []byte("x"), into[string], nil, "bytea does not decode into string"},
+		{"bytea into TextUnmarshaler", pgtype.ByteaOID, []byte("x"), into[netip.Addr], nil, "bytea does not decode into netip.Addr"},
 		{"bytea into array", pgtype.ByteaOID, []byte("abc"), into[[3]byte], [3]byte{'a', 'b', 'c'}, ""},
 		{"bytea into array of other size", pgtype.ByteaOID, []byte("abcd"), into[[3]byte], nil, "4 bytes do not fit [3]uint8"},
 		{"empty bytea", pgtype.ByteaOID, []byte{}, into[[]byte], []byte{}, ""},

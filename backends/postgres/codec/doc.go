@@ -48,7 +48,7 @@
 // has; a type with a method Scan (sql.Scanner) gets what database/sql would give
 // it: int64, float64, bool, []byte, string or time.Time, json as []byte, and
 // everything else as text. A type with UnmarshalText gets the text of text kinds,
-// and of what the table has no other place for.
+// and of what the table has no other place for, but for bytea.
 //
 // # JSON
 //
