@@ -119,7 +119,7 @@ func (k *call) noData() error {
 }
 
 // misfit says that a result does not fit its destination.
-func misfit(cmd string, phase duet.Phase, err error) error {
+func misfit(cmd string, phase duet.Phase, err error) *duet.Error {
 	e := resultError(cmd, phase, err)
 	if d, ok := errors.AsType[*decode.DecodeError](err); ok {
 		e.Column = d.Column
@@ -131,7 +131,11 @@ func misfit(cmd string, phase duet.Phase, err error) error {
 // command may have had an effect that nothing but its own answer could tell of.
 func (k *call) failure(err error, unknown bool) error {
 	if _, ok := errors.AsType[*decode.DecodeError](err); ok {
-		return misfit(k.cmd, duet.PhasePrepare, err)
+		e := misfit(k.cmd, duet.PhaseRun, err)
+		if unknown {
+			e.Outcome = duet.OutcomeUnknown
+		}
+		return e
 	}
 	if text, ok := decode.ArgumentError(err); ok {
 		return argumentError(k.cmd, errors.New(text))

@@ -59,7 +59,8 @@ const maxMoves = 3
 
 // attempts runs the command, and runs it again where that is safe: where the
 // server cannot have run any of it, or can have changed nothing, or the caller
-// declared it idempotent.
+// declared it idempotent. What edgedb-go cannot read since another session has
+// changed the schema it can on a new connection.
 func (c *client) attempts(ctx context.Context, k *call) (reply, error) {
 	for moves := 0; ; moves++ {
 		r, w, err := c.once(ctx, k)
@@ -68,7 +69,7 @@ func (c *client) attempts(ctx context.Context, k *call) (reply, error) {
 		}
 		again := w.lost && duet.KindOf(err) == duet.KindUnavailable &&
 			(w.unsent || k.harmless() || c.view.opt.Idempotent == duet.On)
-		if !again && !(isStateMismatch(err) && moves < maxMoves) {
+		if !again && !(isStateMismatch(err) && moves < maxMoves) && !(moves == 0 && w.lost && k.harmless() && duet.KindOf(err) == duet.KindProtocol) {
 			return r, err
 		}
 	}
@@ -113,7 +114,7 @@ func (k *call) on(ctx context.Context, s *slot) (reply, *work, error) {
 	if w.lost {
 		k.db.doubt(w.err, k.cmd)
 	}
-	return reply{}, w, k.failure(w.err, (left || w.lost) && !w.unsent && !k.harmless())
+	return reply{}, w, k.failure(w.err, (left || w.lost || errors.Is(w.err, decode.ErrChanged)) && !w.unsent && !k.harmless())
 }
 
 // harmless says that the command changes nothing, wherever it got to.

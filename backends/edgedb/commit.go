@@ -72,6 +72,7 @@ func (t *transaction) sendCommit(ctx context.Context, w *txWork) error {
 	case <-w.done:
 		return t.committed(ctx, w)
 	default:
+		w.slot.watchUntil(j.deadline)
 		return t.commitLost(ctx, err)
 	}
 }
@@ -84,10 +85,22 @@ func (t *transaction) committed(ctx context.Context, w *txWork) error {
 		return errCut("")
 	case err == nil:
 		return nil
-	case !w.unsent && connectionLost(err):
+	case !w.unsent && (connectionLost(err) || !refusesCommit(err)):
 		return t.commitLost(ctx, err)
 	}
 	return serverError(err, "", duet.PhaseCommit)
+}
+
+// refusesCommit says that an error of the server's means that nothing was applied.
+// Others may be about what lies behind the server: it may have lost its own
+// database in the middle of the COMMIT.
+func refusesCommit(err error) bool {
+	_, _, c := known(err)
+	switch c.code >> 24 {
+	case 0x03, 0x04, 0x05, 0x07: // of the protocol, the command, its execution, or access
+		return true
+	}
+	return false
 }
 
 // commitLost is the error of a COMMIT without an answer.

@@ -18,7 +18,8 @@ type Config struct {
 	// idle for 25 seconds are replaced when they are needed.
 	MinConns int32
 	// MaxConns is the most that are open at once, whatever kinds of transactions
-	// they are for. Default: 4, or the number of processors if that is more.
+	// they are for; a server may see one more until it has read the goodbye of one
+	// that was replaced. Default: 4, or the number of processors if that is more.
 	MaxConns int32
 	// MaxConnLifetime is when a connection is replaced, give or take a tenth.
 	// Default an hour; negative: never.

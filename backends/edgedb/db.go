@@ -198,13 +198,17 @@ func (d *db) acquireFor(ctx context.Context, v *view, cmd string, transactions b
 	if hook := d.cfg.OnAcquire; hook != nil {
 		c := newConn(d, lease.Value(), newView(d.cfg.Options), &loan{})
 		if err := hook(ctx, c); err != nil {
-			lease.Destroy()
+			c.slot.lose(errRefused)
+			d.release(lease) // once the hook's last call has ended
 			return nil, &duet.Error{Kind: duet.KindOf(err), Backend: backendName, Phase: duet.PhasePool, Message: "OnAcquire failed", Err: err}
 		}
 		c.lent.end()
 	}
 	return lease, nil
 }
+
+// errRefused is why a connection that OnAcquire has refused is not lent again.
+var errRefused = errors.New("OnAcquire has refused it")
 
 func (d *db) lend(ctx context.Context, v *view, transactions bool) (*pool.Lease[*slot], error) {
 	if !transactions {

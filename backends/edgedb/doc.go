@@ -34,5 +34,27 @@
 // runs over a read-only view, or is a plain select without calls of functions, or
 // was given to Query or QueryJSON and the server has said that it only reads.
 // Others fail with ErrUnavailable and [duet.OutcomeUnknown], and are run again
-// with [duet.Options].Idempotent alone.
+// with [duet.Options].Idempotent alone. A COMMIT is taken for refused only where
+// the server says so of the transaction; its other errors are ErrCommitUnknown.
+//
+// # Changes of the schema
+//
+// Where another session has changed the type of what a command returns, edgedb-go
+// cannot read the first answer on each connection that knows the command. A
+// command that changes nothing is run again then, on a new connection; others fail
+// with an error of KindProtocol and, outside of transactions, OutcomeUnknown. The
+// connection is given up, but edgedb-go keeps its socket: the server closes it, and
+// rolls back what was open on it, after its session_idle_timeout and
+// session_idle_transaction_timeout, or the ctx's deadline does.
+//
+// # Servers that break the protocol
+//
+// What a server answers is read under a guard: whatever it is becomes an error. But
+// edgedb-go also reads between calls, in goroutines of its own, and where it panics
+// there the process ends. It does so for a message that is 0 to 3 bytes long by its
+// own word; for an ErrorResponse, a ParameterStatus and a LogMessage that is shorter
+// than what it says it holds; for a ParameterStatus system_config whose descriptor
+// or value is malformed; and for an ErrorResponse whose line is below 1 or whose
+// position is below 0. An array that is said to have 2^31 elements is
+// allocated. Connect to servers whose certificate is verified.
 package edgedb

@@ -203,6 +203,8 @@ func TestFaultsInTransactions(t *testing.T) {
 		{"COMMIT is cut off", edgedbtest.Fault{Type: 'O', Text: "commit", Cut: true}, 1, duet.ErrCommitUnknown, []int64{0}},
 		{"COMMIT's answer is cut off", edgedbtest.Fault{Type: 'O', Text: "commit", At: edgedbtest.Answering, Cut: true}, 1, duet.ErrCommitUnknown, []int64{1}},
 		{"COMMIT conflicts", edgedbtest.Fault{Type: 'O', Text: "commit", Code: 0x05030101, Message: "conflict"}, 2, nil, []int64{1}},
+		{"COMMIT finds the database gone", edgedbtest.Fault{Type: 'O', Text: "commit", At: edgedbtest.Answering, Code: 0x08000001, Message: "gone"}, 1, duet.ErrCommitUnknown, []int64{1}},
+		{"COMMIT fails inside the server", edgedbtest.Fault{Type: 'O', Text: "commit", At: edgedbtest.Answering, Code: 0x01000000, Message: "a bug"}, 1, duet.ErrCommitUnknown, []int64{1}},
 		{"a statement is cut off", edgedbtest.Fault{Type: 'O', Text: "update Account", Cut: true}, 2, nil, []int64{1}},
 		{"a statement conflicts", edgedbtest.Fault{Type: 'O', Text: "update Account", Code: 0x05030102, Message: "deadlock"}, 2, nil, []int64{1}},
 	}

@@ -152,7 +152,7 @@ func TestLostWhileIdle(t *testing.T) {
 	write := fakeError{text: "edgedb.ClientConnectionClosedError: x", cause: &net.OpError{Op: "write", Err: syscall.EPIPE}}
 	read := fakeError{text: "edgedb.ClientConnectionFailedTemporarilyError: EOF", cause: io.EOF}
 	alert := fakeError{text: "edgedb.ClientConnectionFailedError: x", cause: &net.OpError{Op: "remote error", Err: tls.AlertError(40)}}
-	for err, unsent := range map[error]bool{idle: true, bare: true, closed: true, write: false, read: false, alert: false} {
+	for err, unsent := range map[error]bool{idle: true, bare: false, closed: true, write: false, read: false, alert: false} {
 		e := translate(err, "select 1", duet.PhaseRun)
 		if isUnsent(err) != unsent || isUnsent(e) != unsent || !isConnectionLost(e) || e.Kind != duet.KindUnavailable || e.Message == "" {
 			t.Errorf("%v: unsent %v, %v; %+v", err, isUnsent(err), isUnsent(e), *e)

@@ -151,22 +151,7 @@ func newFakeServer(t testing.TB) *fakeServer {
 // newFakeServerFor is a server that agrees on one of protocols.
 func newFakeServerFor(t testing.TB, protocols ...string) *fakeServer {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"localhost"}}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &fakeServer{welcome: recordedWelcome(t)}
-	s.listener, err = tls.Listen("tcp", "127.0.0.1:0", &tls.Config{
-		NextProtos: protocols, Certificates: []tls.Certificate{{Certificate: [][]byte{cert}, PrivateKey: key}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := &fakeServer{welcome: recordedWelcome(t), listener: tlsListener(t, protocols...)}
 	s.wg.Go(func() {
 		for {
 			conn, err := s.listener.Accept()
@@ -184,6 +169,27 @@ func newFakeServerFor(t testing.TB, protocols ...string) *fakeServer {
 	})
 	t.Cleanup(func() { s.listener.Close(); s.hangUp(); s.wg.Wait() })
 	return s
+}
+
+// tlsListener listens on a free port, with a certificate that nobody knows.
+func tlsListener(t testing.TB, protocols ...string) net.Listener {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"localhost"}}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{
+		NextProtos: protocols, Certificates: []tls.Certificate{{Certificate: [][]byte{cert}, PrivateKey: key}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return listener
 }
 
 // hangUp ends all connections.

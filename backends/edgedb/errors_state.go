@@ -135,9 +135,10 @@ func isUnsentConnection(err error) bool {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](cause); ok {
 		return true
 	}
-	// Its reader saw the end before the request was written.
+	// Its reader saw the end before the request was written. Without a cause, it is
+	// also what is said where the end came right after the answer.
 	name, _, _ := known(err)
-	return name == "ClientConnectionClosedError" && (cause == nil || errors.Is(cause, io.EOF) || cause == net.ErrClosed)
+	return name == "ClientConnectionClosedError" && (errors.Is(cause, io.EOF) || cause == net.ErrClosed)
 }
 
 // isNetwork says that err came from a socket.

@@ -2,6 +2,7 @@ package edgedb
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -26,6 +27,9 @@ type slot struct {
 	closed bool          // cut is closed
 	lost   error         // why the connection cannot be used any more
 	since  time.Time     // when it was last left
+	turn   uint64        // counts enters
+	watch  *time.Timer   // of a call that was left; nil without one
+	stuck  bool          // that call was given up
 
 	dialing chan struct{} // closed when the dial of a conversion has ended; nil without one
 	stop    func()        // ends that dial
@@ -68,6 +72,7 @@ func (s *slot) enter(ctx context.Context, cmd string) error {
 		}
 		if !s.busy {
 			s.busy = true
+			s.turn++
 			s.mu.Unlock()
 			return nil
 		}
@@ -89,15 +94,18 @@ func (s *slot) enter(ctx context.Context, cmd string) error {
 func (s *slot) leave() {
 	s.mu.Lock()
 	s.busy, s.since = false, time.Now()
-	idle, after := s.idle, s.after
-	s.idle, s.after = nil, nil
+	idle, after, watch := s.idle, s.after, s.watch
+	s.idle, s.after, s.watch = nil, nil, nil
 	var gone session
 	if s.closed {
 		gone, s.session = s.session, nil
 	}
 	s.mu.Unlock()
+	if watch != nil {
+		watch.Stop()
+	}
 	if gone != nil {
-		gone.close()
+		closeWithin(context.Background(), gone, closePatience)
 	}
 	if idle != nil {
 		close(idle)
@@ -107,15 +115,69 @@ func (s *slot) leave() {
 	}
 }
 
+// stuckPatience is how much longer than a socket's deadline a call may take. It takes
+// longer, and may for ever, where the server has begun a message while nothing was
+// asked of it, and has not ended it: edgedb-go waits for that end first, without
+// a deadline.
+const stuckPatience = time.Second
+
+var errStuck = errors.New("it does not come back from a call that was left")
+
+// watchUntil gives the connection up where what is running on it, which its caller
+// has left, goes on for longer than until. The zero time is never.
+func (s *slot) watchUntil(until time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if until.IsZero() || !s.busy || s.watch != nil {
+		return
+	}
+	turn := s.turn
+	s.watch = time.AfterFunc(time.Until(until)+stuckPatience, func() { s.giveUp(turn) })
+}
+
+// giveUp lets those go who wait for a call that does not end.
+func (s *slot) giveUp(turn uint64) {
+	s.mu.Lock()
+	if !s.busy || s.turn != turn {
+		s.mu.Unlock()
+		return
+	}
+	s.stuck = true
+	if s.lost == nil {
+		s.lost = errStuck
+	}
+	idle, after := s.idle, s.after
+	s.idle, s.after = nil, nil
+	s.mu.Unlock()
+	if idle != nil {
+		close(idle)
+	}
+	if after != nil {
+		after()
+	}
+}
+
+// closeWithin closes a session, and waits for that while ctx lasts, but not longer
+// than patience.
+func closeWithin(ctx context.Context, ses session, patience time.Duration) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		ses.close()
+	}()
+	wait(ctx, done, patience)
+}
+
 // whenIdle has f called at the next leave; it says false, and does nothing, where
-// the connection is not in use.
+// the connection is not in use, or was given up.
 func (s *slot) whenIdle(f func()) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.busy {
-		s.after = f
+	if !s.busy || s.stuck {
+		return false
 	}
-	return s.busy
+	s.after = f
+	return true
 }
 
 // lose notes that the connection cannot be used any more.
@@ -179,12 +241,7 @@ func (s *slot) shut(ctx context.Context, patience time.Duration) {
 		stop()
 		wait(ctx, dialing, dialPatience)
 	case gone != nil:
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			gone.close()
-		}()
-		wait(ctx, done, patience)
+		closeWithin(ctx, gone, patience)
 	}
 }
 
@@ -217,7 +274,7 @@ func (s *slot) convert(ctx context.Context, k kind, dial func(context.Context, k
 		defer s.leave()
 		if old := s.session; old != nil {
 			s.session = nil
-			old.close()
+			closeWithin(context.Background(), old, dialPatience) // before there is another one
 		}
 		made, err := dial(ctx, k)
 		s.mu.Lock()

@@ -25,7 +25,7 @@ func (x strict) Query(ctx context.Context, cmd string, out any, args ...any) err
 }
 
 func (x strict) QueryJSON(ctx context.Context, cmd string, out *[]byte, args ...any) error {
-	return honest(x.executor.QueryJSON(ctx, cmd, out, args...))
+	return settled(honest(x.executor.QueryJSON(ctx, cmd, out, args...)))
 }
 
 func (x strict) QuerySingle(ctx context.Context, cmd string, out any, args ...any) error {
@@ -33,8 +33,21 @@ func (x strict) QuerySingle(ctx context.Context, cmd string, out any, args ...an
 }
 
 func (x strict) QuerySingleJSON(ctx context.Context, cmd string, out any, args ...any) error {
-	return honest(x.executor.QuerySingleJSON(ctx, cmd, out, args...))
+	return settled(honest(x.executor.QuerySingleJSON(ctx, cmd, out, args...)))
 }
+
+// settled gives err, or of a connection that cannot fetch JSON any more that it was
+// lost. edgedb-go keeps the decoders of a connection, at most a thousand; where
+// that of JSON was dropped and the text is still known, it builds one for the text's
+// own type instead. Nothing was sent then, and nothing would be, ever again.
+func settled(err error) error {
+	if err != nil && strings.HasPrefix(err.Error(), confused) {
+		return cutReply{text: "edgedb.ClientConnectionClosedError: " + err.Error(), err: net.ErrClosed}
+	}
+	return err
+}
+
+const confused = `edgedb.InvalidArgumentError: the "out" argument does not match query schema: `
 
 // noData is how edgedb-go's errors begin that are joined with "zero results".
 const noData = "edgedb.NoDataError: zero results; "
@@ -75,8 +88,11 @@ func (e cutReply) Unwrap() error {
 	if op, ok := errors.AsType[*net.OpError](e.err); ok {
 		return op
 	}
-	if errors.Is(e.err, io.EOF) {
+	switch {
+	case errors.Is(e.err, io.EOF):
 		return io.EOF
+	case e.err == net.ErrClosed:
+		return e.err
 	}
 	return nil
 }

@@ -201,15 +201,21 @@ func (t *transaction) undo(ctx context.Context) {
 	if w == nil {
 		return
 	}
-	w.send(&txJob{verb: txRollback, deadline: time.Now().Add(undoTimeout)})
+	deadline := time.Now().Add(undoTimeout)
+	w.send(&txJob{verb: txRollback, deadline: deadline})
 	if alone {
 		return
 	}
+	timer := time.NewTimer(undoTimeout + stuckPatience)
+	defer timer.Stop()
 	select {
 	case <-w.done:
+		return
 	case <-ctx.Done():
 	case <-w.slot.cut:
+	case <-timer.C:
 	}
+	w.slot.watchUntil(deadline)
 }
 
 // giveBack returns the connection, once nothing is running on it.

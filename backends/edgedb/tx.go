@@ -172,12 +172,13 @@ func (t *transaction) start(ctx context.Context, cmd string) (*txWork, error) {
 			}
 			return w, nil
 		}
+		dead := connectionLost(err)
 		err = serverError(err, cmd, duet.PhaseRun)
 		again := !left && ctx.Err() == nil && moves < maxMoves+int(t.db.pool.Stat().MaxSize)
 		if again && isStateMismatch(err) && moves < maxMoves {
 			continue
 		}
-		if again && t.lease != nil && duet.KindOf(err) == duet.KindUnavailable && !t.slot.fit() && t.move(ctx) == nil {
+		if again && dead && t.lease != nil && duet.KindOf(err) == duet.KindUnavailable && !t.slot.fit() && t.move(ctx) == nil {
 			continue
 		}
 		t.kill(err, left)

@@ -79,6 +79,7 @@ func startTx(ctx context.Context, s *slot, st *state, cmd string) (w *txWork, le
 		left = w.state.CompareAndSwap(workRuns, workLeft)
 	}
 	if left {
+		s.watchUntil(thenUndone(deadline))
 		if err := ctx.Err(); err != nil {
 			return w, true, err
 		}
@@ -110,7 +111,7 @@ func (w *txWork) run(st *state, deadline time.Time) {
 	w.unsent = s.ctx.unsent()
 	switch w.end.stage {
 	case txStarting:
-		if connectionLost(w.end.err) || s.ctx.gone {
+		if startInDoubt(w.end.err) && !w.unsent || s.ctx.gone {
 			s.lose(w.end.err)
 		}
 	case txRunning:
@@ -122,6 +123,14 @@ func (w *txWork) run(st *state, deadline time.Time) {
 			s.lose(errNotEnded)
 		}
 	}
+}
+
+// startInDoubt says that nobody can tell, after an error of START TRANSACTION,
+// whether a transaction has begun: what runs next on the connection could be in
+// it. A command that was refused because of its state was not looked at.
+func startInDoubt(err error) bool {
+	name, _, _ := known(err)
+	return name != "StateMismatchError"
 }
 
 // serve is the closure that edgedb-go runs.
@@ -228,8 +237,18 @@ func (w *txWork) wait(ctx context.Context, j *txJob, cmd string) (err error, lef
 		<-j.done
 		return j.err, false
 	}
+	w.slot.watchUntil(thenUndone(j.deadline))
 	if err := ctx.Err(); err != nil {
 		return err, true
 	}
 	return errCut(cmd), true
+}
+
+// thenUndone is when a ROLLBACK must have ended that follows what has that
+// deadline; the zero time is never.
+func thenUndone(deadline time.Time) time.Time {
+	if deadline.IsZero() {
+		return deadline
+	}
+	return deadline.Add(undoTimeout)
 }

@@ -61,6 +61,7 @@ func (s *slot) run(ctx context.Context, cmd string, f do) (w *work, left bool) {
 		<-w.done
 		return w, false
 	}
+	s.watchUntil(deadline)
 	// What the goroutine writes into w is not read any more.
 	if err := ctx.Err(); err != nil {
 		return &work{err: err}, true
@@ -136,7 +137,7 @@ func guarded(f func() error) (err error) {
 func (w *work) once(s session, st *state, f func(edgedb.Executor) error) error {
 	end := s.transaction(&w.slot.ctx, st, f)
 	w.unsent = end.stage == txStarting
-	if end.stage == txCommitting && end.err != nil || end.stage == txRunning && !end.undone {
+	if end.stage == txStarting && startInDoubt(end.err) || end.stage == txCommitting && end.err != nil || end.stage == txRunning && !end.undone {
 		w.lose(errors.New("its transaction could not be ended"))
 	}
 	return end.err
