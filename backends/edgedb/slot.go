@@ -17,7 +17,8 @@ type slot struct {
 	ctx     workContext
 	session session // nil once it was closed, or was abandoned
 
-	cut chan struct{} // closed when the pool takes the connection away
+	cut    chan struct{} // closed when the pool takes the connection away
+	worker worker
 
 	mu     sync.Mutex // guards the following
 	kind   kind
@@ -36,7 +37,7 @@ type slot struct {
 }
 
 func newSlot(s session, k kind) *slot {
-	return &slot{session: s, kind: k, cut: make(chan struct{}), since: time.Now()}
+	return &slot{session: s, kind: k, cut: make(chan struct{}), worker: worker{tasks: make(chan func())}, since: time.Now()}
 }
 
 // How long a connection may take to say goodbye while somebody waits for it, and

@@ -68,7 +68,8 @@ func startTx(ctx context.Context, s *slot, st *state, cmd string) (w *txWork, le
 		return w, ctx.Err() != nil, err
 	}
 	deadline, _ := ctx.Deadline()
-	go w.run(st, deadline)
+	mine := w
+	s.spawn(func() { mine.run(st, deadline) })
 	select {
 	case <-w.begun:
 		return w, false, nil

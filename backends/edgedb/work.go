@@ -50,7 +50,8 @@ func (s *slot) run(ctx context.Context, cmd string, f do) (w *work, left bool) {
 	}
 	w.unsent, w.done = false, make(chan struct{})
 	deadline, _ := ctx.Deadline()
-	go w.run(deadline, f)
+	mine := w // w is the result, which may be another by then
+	s.spawn(func() { mine.run(deadline, f) })
 	select {
 	case <-w.done:
 		return w, false
