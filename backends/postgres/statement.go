@@ -11,6 +11,7 @@ import (
 	"github.com/duetdb/duet/backends/postgres/sqltext"
 	"github.com/duetdb/duet/backends/postgres/wire"
 	"github.com/duetdb/duet/internal/caret"
+	"github.com/duetdb/duet/internal/fields"
 )
 
 // statement is what is known of one text, shared by all connections of a pool.
@@ -232,7 +233,7 @@ func (st *statement) positional(args []any) ([]any, error) {
 	if len(st.parsed.Names) == 0 {
 		return args, nil
 	}
-	values, err := namedArguments(st.parsed.Names, args)
+	values, err := fields.NamedValues(st.parsed.Names, args)
 	if err != nil {
 		return nil, argumentError(st.cmd, err)
 	}

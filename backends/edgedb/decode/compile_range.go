@@ -69,7 +69,7 @@ func rangePartCopier(n *node, i int, t reflect.Type) (copier, error) {
 func rangeStruct(n *node, t reflect.Type) (target[reflect.Value], error) {
 	shape, err := fields.Of(t)
 	if err != nil {
-		return target[reflect.Value]{}, &valueError{reason: err.Error()}
+		return target[reflect.Value]{}, &valueError{Reason: err.Error()}
 	}
 	var steps []step
 	for i, name := range rangeFields {

@@ -13,7 +13,7 @@ import (
 func (c *compiler) structure(n *node, t reflect.Type) (target[reflect.Value], error) {
 	shape, err := fields.Of(t)
 	if err != nil {
-		return target[reflect.Value]{}, &valueError{reason: err.Error()}
+		return target[reflect.Value]{}, &valueError{Reason: err.Error()}
 	}
 	var steps []step
 	taken := map[string]bool{}

@@ -194,7 +194,7 @@ func (c *compiler) jsonStruct(t reflect.Type, open map[reflect.Type]*jsonCopier)
 	}
 	shape, err := fields.Of(t)
 	if err != nil {
-		return target[*jsonValue]{}, &valueError{reason: err.Error()}
+		return target[*jsonValue]{}, &valueError{Reason: err.Error()}
 	}
 	inner := map[reflect.Type]*jsonCopier{t: new(jsonCopier)}
 	for k, v := range open {

@@ -81,7 +81,7 @@ func inField(err error) error {
 	if !ok || d.Column == "" {
 		return err
 	}
-	return within(fmt.Sprintf("field %q", d.Column), &valueError{path: d.Path, reason: d.Reason, err: d.Err})
+	return within(fmt.Sprintf("field %q", d.Column), &valueError{Path: d.Path, Reason: d.Reason, Err: d.Err})
 }
 
 // recordForm reads composite values as duet.Record.

@@ -1,4 +1,4 @@
-package postgres
+package fields
 
 import (
 	"fmt"
@@ -6,20 +6,15 @@ import (
 	"slices"
 	"sort"
 	"strings"
-
-	"github.com/duetdb/duet"
-	"github.com/duetdb/duet/internal/fields"
 )
 
-// namedArguments gives the values of names out of the one argument that holds
-// them: a map with string keys, or a struct.
-func namedArguments(names []string, args []any) ([]any, error) {
+// NamedValues gives the values of a text's named parameters out of the one argument
+// that must hold them: a map with string keys, none of them superfluous, or a
+// struct.
+func NamedValues(names []string, args []any) ([]any, error) {
 	if len(args) != 1 {
 		return nil, fmt.Errorf("the text has named parameters (%s), so there must be exactly one argument, a map, duet.Named or struct; there are %d",
 			list(names), len(args))
-	}
-	if m, ok := args[0].(duet.Named); ok {
-		return fromMap(names, m)
 	}
 	if m, ok := args[0].(map[string]any); ok {
 		return fromMap(names, m)
@@ -29,6 +24,8 @@ func namedArguments(names []string, args []any) ([]any, error) {
 		v = v.Elem()
 	}
 	switch {
+	case v.Kind() == reflect.Map && v.Type().ConvertibleTo(reflect.TypeFor[map[string]any]()): // duet.Named
+		return fromMap(names, v.Convert(reflect.TypeFor[map[string]any]()).Interface().(map[string]any))
 	case v.Kind() == reflect.Map && v.Type().Key().Kind() == reflect.String:
 		m := make(map[string]any, v.Len())
 		for _, k := range v.MapKeys() {
@@ -71,7 +68,7 @@ func fromMap(names []string, m map[string]any) ([]any, error) {
 // fromStruct takes the fields that the text names; others are not missed, since
 // a struct is rarely made for one text.
 func fromStruct(names []string, v reflect.Value) ([]any, error) {
-	shape, err := fields.Of(v.Type())
+	shape, err := Of(v.Type())
 	if err != nil {
 		return nil, err
 	}
