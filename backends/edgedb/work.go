@@ -106,7 +106,7 @@ func (w *work) proceed() error {
 	if w.state.Load() == workLeft {
 		return errLeft
 	}
-	w.slot.ctx.restart() // what went before has run nothing
+	w.slot.ctx.restart() // what went before has run nothing, or all: then there is a result, and no error is left to judge
 	return nil
 }
 
