@@ -71,7 +71,7 @@ func (k *call) reset() {
 // trip. It gives edgedb-go's errors as they are.
 func (k *call) ask(ctx context.Context, ex executor, proceed func() error) (r reply, err error) {
 	request := decode.Request{
-		Cmd: k.cmd, Scope: scopeOf(k.view.state), Args: k.args, Row: k.row, Lax: k.view.opt.Columns == duet.ColumnsLax,
+		Cmd: k.cmd, Scope: scopeOf(k.view.state), Args: k.args, Row: k.row, Lax: k.view.opt.Columns == duet.ColumnsLax, MayAct: !k.text.reads,
 		One: k.kind == intoOne || k.kind == intoOneJSON, Proceed: proceed,
 	}
 	switch k.kind {

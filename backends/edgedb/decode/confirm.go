@@ -30,11 +30,11 @@ const (
 // confirm gives the shape n with all that can be found out of it. A type that
 // edgedb-go takes would run the command again, so that questions come with one
 // argument too many, which edgedb-go refuses before it sends anything. It does not
-// count the arguments of a command that has no parameters: one that may write is
-// not asked about, and any other is run a second time, if the struct has a field
+// count the arguments of a command that has no parameters: one that may write, or
+// act in another way (Request.MayAct), is not asked about, and any other is run a second time, if the struct has a field
 // without a column or if the last unknown type is json.
 func confirm(ctx context.Context, ex edgedb.Executor, req *Request, n *node) *node {
-	if len(req.Args) == 0 && writes.MatchString(req.Cmd) {
+	if len(req.Args) == 0 && (req.MayAct || writes.MatchString(req.Cmd)) {
 		return n
 	}
 	p := &prober{ctx: ctx, ex: ex, req: *req, root: n.clone()}

@@ -1,6 +1,7 @@
 package decode_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -161,4 +162,30 @@ func wrap(t *testing.T, args []any) []any {
 		t.Fatal(err)
 	}
 	return wrapped
+}
+
+// What may have an effect, as a select that calls a function may, runs once
+// whatever is left to be learned of its shape.
+func TestMayActRunsOnce(t *testing.T) {
+	shape := object(required("n", scalarOf("int64")), optional("s", scalarOf("str")))
+	server := startReplay(t, makeReplies(statement{cmd: "select acts()", typ: shape}))
+	client := server.connect(t)
+	type misfits struct {
+		N     int64
+		Extra *string
+		S     *string
+	}
+	for _, tt := range []struct {
+		mayAct bool
+		want   int64
+	}{{true, 1}, {false, 2}} {
+		before := server.executes.Load()
+		req := decode.Request{Cmd: "select acts()", Row: reflect.TypeFor[misfits](), MayAct: tt.mayAct}
+		if _, err := decode.NewCache().Fetch(t.Context(), client, req); err != nil {
+			t.Error(err)
+		}
+		if got := server.executes.Load() - before; got != tt.want {
+			t.Errorf("with MayAct %v it ran %d times, want %d", tt.mayAct, got, tt.want)
+		}
+	}
 }

@@ -27,6 +27,9 @@ type Request struct {
 	Row reflect.Type
 	// Lax is Options.Columns lax.
 	Lax bool
+	// MayAct says that Cmd may have an effect, so that it is never run a second
+	// time to learn its shape.
+	MayAct bool
 	// Proceed, if set, is asked before each round trip. Its error ends the Fetch,
 	// and nothing was executed.
 	Proceed func() error
