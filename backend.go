@@ -69,6 +69,9 @@ const (
 	TxCommands
 	// Links is nested shapes computed from links.
 	Links
+	// TransactionIDs is Options.TransactionID: a lost commit can be looked up
+	// without tokens.
+	TransactionIDs
 	abilityCount
 )
 
@@ -76,7 +79,7 @@ var abilityNames = [abilityCount]string{
 	NestedTx: "nested transactions", WeakIsolation: "isolation below serializable", DeferrableTx: "deferrable transactions",
 	RowCounts: "row counts", Streaming: "streaming", SessionState: "session state", GlobalVariables: "globals",
 	ModuleAliasing: "module aliases", SessionSettings: "session settings", ServerCancel: "cancelling on the server",
-	TxCommands: "transaction commands in scripts", Links: "links",
+	TxCommands: "transaction commands in scripts", Links: "links", TransactionIDs: "transaction ids",
 }
 
 // String describes the ability in a few words.

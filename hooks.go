@@ -110,13 +110,34 @@ type ConnectInfo struct {
 
 // CommitInfo says what is known of a commit whose answer was lost.
 type CommitInfo struct {
+	// Backend is the backend's name.
+	Backend string
 	// Name is Options.Name.
 	Name string
 	// Committed is the outcome, where Err is nil.
 	Committed bool
+	// Proof is how it is known.
+	Proof CommitProof
+	// Took is the time from when the answer was missed.
+	Took time.Duration
 	// Err says why the outcome stayed unknown.
 	Err error
 }
+
+// CommitProof is how the outcome of a commit without an answer is known.
+type CommitProof string
+
+// The proofs; the empty one is none.
+const (
+	// ProofToken: its token was found, or can never be left any more.
+	ProofToken CommitProof = "commit token"
+	// ProofTransactionID: the server knows what became of its id.
+	ProofTransactionID CommitProof = "transaction id"
+	// ProofNoWrites: it had written nothing, so that nothing was applied.
+	ProofNoWrites CommitProof = "no writes"
+	// ProofRefused: the server ended the session before it looked at the commit.
+	ProofRefused CommitProof = "session ended before"
+)
 
 // Notice is a message of the server that is not an error.
 type Notice struct {

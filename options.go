@@ -40,6 +40,29 @@ type Options struct {
 	// connection run again. Default off.
 	Idempotent Toggle
 
+	// ExactlyOnce has each transaction that may write leave a token beside its
+	// work, in a table (PostgreSQL) or type (EdgeDB) that `duet init` makes. Where
+	// the answer to its commit is lost, the token tells whether it was applied,
+	// also after a crash, a failover, or behind a pooler, so that RetryingTx runs
+	// it again only where it was not, and ErrCommitUnknown remains for a database
+	// that cannot be asked in time. It costs one row for each transaction; old
+	// ones are deleted by the way. Default off. On EdgeDB, and on PostgreSQL where
+	// TransactionID cannot tell, nothing else can.
+	ExactlyOnce Toggle
+
+	// TransactionID has a transaction's id fetched along with the statements that
+	// may write, at no round trip, so that a lost commit's outcome can be looked
+	// up. That is believed only over another connection of the pool which was open
+	// before: a pool of one, a server that crashed, and most poolers leave
+	// ErrCommitUnknown. Default on, where ExactlyOnce is not. EdgeDB: On is
+	// ErrUnsupported.
+	TransactionID Toggle
+
+	// CommitGrace is how much longer than its ctx a commit may take to learn its
+	// own outcome, once it was sent. Default one second; a negative one allows
+	// none. Where ctx goes on, a lost answer is looked for up to 30 seconds.
+	CommitGrace time.Duration
+
 	// Columns says what a column without a field to go into means. Default
 	// ColumnsStrict.
 	Columns ColumnsMode
@@ -86,6 +109,15 @@ func (o Options) Merge(over Options) Options {
 	}
 	if over.Idempotent != Unset {
 		o.Idempotent = over.Idempotent
+	}
+	if over.ExactlyOnce != Unset {
+		o.ExactlyOnce = over.ExactlyOnce
+	}
+	if over.TransactionID != Unset {
+		o.TransactionID = over.TransactionID
+	}
+	if over.CommitGrace != 0 {
+		o.CommitGrace = over.CommitGrace
 	}
 	if over.Columns != ColumnsUnset {
 		o.Columns = over.Columns

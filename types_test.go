@@ -124,7 +124,8 @@ func TestOptionsMerge(t *testing.T) {
 	policy, never := &retry.Policy{}, retry.Never()
 	full := duet.Options{
 		Isolation: duet.Serializable, Access: duet.ReadOnly, Deferrable: duet.On, Timeout: time.Second, Retry: policy,
-		Idempotent: duet.On, Columns: duet.ColumnsLax, Globals: map[string]any{"g": 1}, ModuleAliases: map[string]string{"m": "x"},
+		Idempotent: duet.On, ExactlyOnce: duet.On, TransactionID: duet.On, CommitGrace: time.Minute,
+		Columns: duet.ColumnsLax, Globals: map[string]any{"g": 1}, ModuleAliases: map[string]string{"m": "x"},
 		Settings: map[string]string{"s": "1", "t": "1"}, Name: "full",
 	}
 	tests := []struct {
@@ -136,9 +137,11 @@ func TestOptionsMerge(t *testing.T) {
 		{
 			name: "turning off", under: full,
 			over: duet.Options{Isolation: duet.IsolationDefault, Access: duet.ReadWrite, Deferrable: duet.Off, Timeout: duet.NoTimeout,
-				Retry: &never, Idempotent: duet.Off, Columns: duet.ColumnsStrict, Name: "other"},
+				Retry: &never, Idempotent: duet.Off, ExactlyOnce: duet.Off, TransactionID: duet.Off, CommitGrace: -1,
+				Columns: duet.ColumnsStrict, Name: "other"},
 			got: duet.Options{Isolation: duet.IsolationDefault, Access: duet.ReadWrite, Deferrable: duet.Off, Timeout: duet.NoTimeout,
-				Retry: &never, Idempotent: duet.Off, Columns: duet.ColumnsStrict, Name: "other",
+				Retry: &never, Idempotent: duet.Off, ExactlyOnce: duet.Off, TransactionID: duet.Off, CommitGrace: -1,
+				Columns: duet.ColumnsStrict, Name: "other",
 				Globals: full.Globals, ModuleAliases: full.ModuleAliases, Settings: full.Settings},
 		},
 		{

@@ -1,0 +1,55 @@
+package committoken
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestTokensDifferAndAreOrdered(t *testing.T) {
+	seen := map[Token]bool{}
+	for range 100_000 {
+		token := New()
+		if seen[token] || seen[token.Twin()] || token == token.Twin() || token.Twin().Twin() != token.Twin() {
+			t.Fatalf("%x is not new, or has no twin of its own", token)
+		}
+		seen[token] = true
+		if token[6]>>4 != 7 || token[8]>>6 != 2 {
+			t.Fatalf("%x is no UUID of version 7", token)
+		}
+	}
+}
+
+func TestTokensFollowTheClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var tokens [][]byte
+		for range 100 {
+			token := New()
+			tokens = append(tokens, token[:])
+			time.Sleep(time.Millisecond)
+		}
+		if !slices.IsSortedFunc(tokens, bytes.Compare) {
+			t.Error("tokens made a millisecond apart are not in order")
+		}
+	})
+}
+
+func TestPruner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var p Pruner
+		due := 0
+		for range 60 {
+			for range 10 {
+				if p.Due() {
+					due++
+				}
+			}
+			time.Sleep(time.Minute)
+		}
+		if due != 6 {
+			t.Errorf("due %d times in an hour, want 6", due)
+		}
+	})
+}
