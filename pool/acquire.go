@@ -138,6 +138,11 @@ func (p *Pool[T]) lend(ctx context.Context, res *puddle.Resource[*conn[T]], hold
 	c := res.Value()
 	c.res = res
 	p.took(c, counted)
+	return p.lendConn(ctx, c, holder)
+}
+
+// lendConn is lend for a connection that the caller owns.
+func (p *Pool[T]) lendConn(ctx context.Context, c *conn[T], holder string) (*Lease[T], error) {
 	l := &Lease[T]{c: c, holder: holder, since: p.now()}
 	if p.cfg.CaptureStacks {
 		l.stack = callers()
@@ -236,5 +241,5 @@ func (p *Pool[T]) tellWait(ctx context.Context, l *Lease[T], waited time.Duratio
 // callers is the stack above the pool's own functions, as it was.
 func callers() []uintptr {
 	pcs := make([]uintptr, 32)
-	return pcs[:runtime.Callers(4, pcs)]
+	return pcs[:runtime.Callers(5, pcs)]
 }

@@ -62,6 +62,7 @@ func (l *Lease[T]) Release() {
 		c.destroy(ReasonUses, nil)
 	case c.dies > 0 && p.now() >= c.dies:
 		c.destroy(ReasonLifetime, nil)
+	case p.offer(c):
 	default:
 		p.putBack(c, true)
 	}

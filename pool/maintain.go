@@ -33,7 +33,7 @@ func (p *Pool[T]) maintain() {
 // fill makes connections, one after the other, until MinSize is held. It says
 // whether none failed.
 func (p *Pool[T]) fill() bool {
-	for p.size() < p.cfg.MinSize && !p.closed.Load() {
+	for p.size() < p.minSize() && !p.closed.Load() {
 		if err := p.puddle.CreateResource(p.closing); err != nil {
 			// A pool without a free slot has more than MinSize, or waiters who fill
 			// it, or its kick comes when the slot is free.
@@ -42,6 +42,9 @@ func (p *Pool[T]) fill() bool {
 	}
 	return true
 }
+
+// minSize is MinSize, or what Hold has asked for.
+func (p *Pool[T]) minSize() int32 { return max(p.cfg.MinSize, p.held.Load()) }
 
 // size counts the connections that are there or in the making.
 func (p *Pool[T]) size() int32 {
@@ -59,7 +62,7 @@ func (p *Pool[T]) size() int32 {
 // sweep closes idle connections that are over their time.
 func (p *Pool[T]) sweep() {
 	idle := p.puddle.AcquireAllIdle()
-	spare := p.size() - p.cfg.MinSize
+	spare := p.size() - p.minSize()
 	// The most recently used one comes first and must go back last, to be lent
 	// first again; the other way round they are the ones used least.
 	for i := len(idle) - 1; i >= 0; i-- {

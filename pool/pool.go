@@ -39,6 +39,8 @@ type Pool[T any] struct {
 
 	acquires, exhausted atomic.Int64
 	waiting             atomic.Int32
+	held                atomic.Int32 // what Hold asks for
+	claimed             atomic.Int32 // how many claims there are
 
 	mu         sync.Mutex // guards the following; held only for moments
 	conns      map[*conn[T]]struct{}
@@ -47,6 +49,7 @@ type Pool[T any] struct {
 	failures   int64
 	lastErr    error // of the last attempt to connect
 	closes     [reasons]int64
+	claims     []*claim[T] // in their order
 }
 
 // New makes a pool. It connects to nothing by itself, except in the background
