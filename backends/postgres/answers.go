@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"errors"
-	"strings"
 
 	"github.com/duetdb/duet"
 	"github.com/duetdb/duet/backends/postgres/wire"
@@ -16,10 +15,16 @@ func (r *run) read() error {
 	if err := r.readAll(k.into); err != nil {
 		return err
 	}
-	if r.mismatch != nil {
-		return resultError(k.cmd, duet.PhaseRun, r.mismatch)
+	err := r.mismatch
+	if err != nil {
+		err = resultError(k.cmd, duet.PhaseRun, err)
+	} else {
+		err = k.into.finish(k.cmd, r.desc)
 	}
-	return k.into.finish(k.cmd, r.desc)
+	if e, ok := err.(*duet.Error); ok {
+		e.Outcome = r.misfitOutcome()
+	}
+	return err
 }
 
 // errInterrupted is why a connection is closed under a reader that did not come
@@ -48,6 +53,13 @@ func (r *run) readFlight(into *sink) error {
 			return r.lost(err)
 		}
 		if kind == wire.DataRow {
+			if r.isLook() {
+				if err := r.look(body); err != nil {
+					r.s.wc.Fail(err)
+					return r.lost(err)
+				}
+				continue
+			}
 			if into != nil && r.f.Step() >= r.main && r.mismatch == nil && into.kind != discardRows {
 				into.row(body)
 			}
@@ -67,6 +79,9 @@ func (r *run) readFlight(into *sink) error {
 // server cannot be trusted any more.
 func (r *run) message(kind wire.Kind, body []byte) error {
 	own := r.f.Step() > r.main // the step has been counted already
+	if kind != wire.ErrorResponse && r.lookAt > 0 && r.f.Step() > r.lookAt {
+		return nil // the look is none of the command's answers
+	}
 	switch kind {
 	case wire.ErrorResponse:
 		if r.failed != nil { // the first group's error is the reason for the others
@@ -100,8 +115,13 @@ func (r *run) message(kind wire.Kind, body []byte) error {
 	case wire.CommandComplete:
 		if own || r.script && r.f.Step() >= r.main {
 			r.k.result = parseTag(body)
+			if r.trace != nil {
+				r.trace.saw(r.k.result)
+			}
+			r.committed = r.committed || r.script && r.k.st.ends && commits(r.k.result.Status)
 			if tag := r.k.result.Status; !r.k.st.tame && (tag == "DEALLOCATE ALL" || tag == "DISCARD ALL") {
 				clear(r.s.prepared)
+				r.s.lookName, r.s.tokenName = "", ""
 			}
 		}
 	}
@@ -118,33 +138,7 @@ func (r *run) described(fields []wire.Field) {
 	if r.desc.sameColumns(fields) {
 		return
 	}
-	// The statement has changed since it was described. It is already running:
-	// its rows are decoded as what they are now, if they came in the formats
-	// that this needs.
-	now := newDescription(r.db.types, r.desc.params, fields)
-	r.k.st.desc.Store(now)
-	if r.name != "" {
-		r.s.remember(r.k.st, r.name, now, r.db.cfg.StatementCacheSize)
-		r.s.closing = r.s.closing[:len(r.s.closing)-1] // it is the same name, not another one
-	}
-	if !sameFormats(now.formats, r.desc.formats) {
-		r.mismatch = errors.New("the statement's columns have changed since it was described; run it again")
-		return
-	}
-	r.desc = now
-	r.mismatch = r.k.into.prepare(r.db.types, now)
-}
-
-func sameFormats(a, b []int16) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
+	r.changed(fields)
 }
 
 // end takes the last ReadyForQuery: what failed, and whether the transaction is
@@ -164,29 +158,26 @@ func (r *run) end() error {
 		return nil
 	}
 	r.unset()
+	r.lookFailed()
 	st := r.k.st
-	if r.failedAt < r.main {
+	if r.failedAt < r.main || r.unlooked {
 		st = nil // it was not the command that failed, so that the position is not in its text
 	}
 	e := fromServer(r.failed, duet.PhaseRun, st)
 	e.Command = r.k.cmd
+	r.db.refused(r.s, r.k.opt, e)
+	if r.unlooked {
+		e.Err = errUnlooked
+	}
 	if f.Copied {
 		e.Kind, e.Hint = duet.KindUnsupported, "COPY from or to the client cannot be run as a command"
 	}
-	early := r.failedAt >= r.main && r.failedAt < f.Steps()-2 // in Parse or Bind
+	early := r.failedAt >= r.main && r.failedAt < r.does // in Parse or Bind
 	f.Free()
 	r.f = nil
-	r.old = early && r.desc != nil && !r.fresh && !r.script && maybeOld(e.Code)
-	if r.old || isStalePlan(e.Code, e.Message) {
-		r.stale()
-	}
+	r.judge(e, early)
+	e.Outcome = r.refusedOutcome(early)
 	return e
-}
-
-// maybeOld says whether a command that was not run may have failed because its
-// parameters have got other types since it was described.
-func maybeOld(code string) bool {
-	return strings.HasPrefix(code, "42") || strings.HasPrefix(code, "22")
 }
 
 // unset notes that settings which went with a failed flight may hold, or may
@@ -194,13 +185,5 @@ func maybeOld(code string) bool {
 func (r *run) unset() {
 	if r.setting {
 		r.s.doubt(r.prior)
-	}
-}
-
-// stale lets go of a plan that no longer is what it was.
-func (r *run) stale() {
-	r.s.forget(r.k.st)
-	if d := r.k.st.desc.Load(); d == r.desc {
-		r.k.st.desc.CompareAndSwap(d, nil)
 	}
 }

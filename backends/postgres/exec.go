@@ -24,11 +24,20 @@ type run struct {
 	desc *description
 	name string // what is bound; "" is the unnamed statement
 	main int    // the first step that is the command's own
+	does int    // the step that runs it
+
+	trace    *trace // of duet's own transaction; nil without one
+	lookAt   int    // the first step of the look behind the command, 0 without one
+	unlooked bool   // the look failed, though the command had run
 
 	setting bool // settings share the command's group, and its fate
 	fresh   bool // the statement was described by this run
-	misfit  bool // the arguments do not fit its parameters
+	misfit  bool // the arguments or the destination do not fit it
 	old     bool // it failed, maybe because it was described long ago
+	round   int  // how often it was prepared anew before
+
+	running   bool // the command itself has been sent
+	committed bool // a part of the script has been committed
 
 	preparing bool // the flight prepares name
 	dead      bool // the flight ended without ReadyForQuery
@@ -69,6 +78,9 @@ func (r *run) admit() error {
 		return err
 	}
 	r.s.spoil(r.k.st)
+	if r.trace != nil {
+		r.trace.ran(r.k.st)
+	}
 	return nil
 }
 
@@ -82,9 +94,9 @@ func (r *run) refuse() error {
 	return simpleError(duet.KindInvalidArgument, duet.PhasePrepare, r.k.cmd, "the command would end the transaction: the closure's return, Commit and Rollback decide that")
 }
 
-// launch sends the flight that runs the command. Where the arguments do not fit
-// the types that were described in the past, the server is asked once more: a
-// column may have got another type.
+// launch sends the flight that runs the command. Where the arguments or the
+// destination do not fit what was described in the past, the server is asked
+// once more: a column may have got another type, or have been added.
 func (r *run) launch(ctx context.Context) error {
 	if r.desc = r.k.st.desc.Load(); r.desc == nil {
 		if err := r.describe(ctx); err != nil {
@@ -103,6 +115,7 @@ func (r *run) launch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.running = true
 	return r.send(ctx)
 }
 
@@ -140,7 +153,7 @@ func (r *run) roundTrip(ctx context.Context, commands []string) error {
 		}
 	}
 	r.f.Sync()
-	r.main = r.f.Steps()
+	r.main, r.lookAt = r.f.Steps(), 0
 	if err := r.send(ctx); err != nil {
 		return err
 	}
@@ -150,6 +163,7 @@ func (r *run) roundTrip(ctx context.Context, commands []string) error {
 // open starts a flight with what travels ahead of every command.
 func (r *run) open() error {
 	r.f = wire.NewFlight()
+	r.lookAt = 0
 	r.f.Lone = r.lone
 	for _, name := range r.s.closing {
 		if err := r.f.CloseStatement(name); err != nil {
@@ -193,18 +207,28 @@ func (r *run) send(ctx context.Context) error {
 // lost makes the error of a flight that ended without ReadyForQuery.
 func (r *run) lost(err error) error {
 	r.dead = true
-	r.unsent = r.f.Unsent() || !r.script && refusedFirst(err, r.f) // a script may commit on its way
+	if r.lookAt > 0 {
+		r.s.disown(&r.s.lookName)
+	}
+	r.unsent = !r.running || r.f.Unsent() || !r.script && refusedFirst(err, r.f) // a script may commit on its way
 	r.unset()
-	return lost(err, r.k.st, duet.PhaseRun, !r.inTx && !r.unsent)
+	return lost(err, r.k.st, duet.PhaseRun, !r.unsent && (!r.inTx || r.k.st.ends))
 }
 
 // simple runs the text by the simple protocol.
 func (r *run) simple(ctx context.Context) error {
 	r.f = wire.NewFlight()
 	r.f.Lone = r.lone
-	r.main = 0
+	r.main, r.does, r.lookAt = 0, 0, 0
 	if err := r.f.Query(r.k.cmd); err != nil {
 		return argumentError(r.k.cmd, err)
+	}
+	r.running = true
+	if r.wantsLook() {
+		if err := r.addLook(); err != nil {
+			return err
+		}
+		r.f.Sync()
 	}
 	if err := r.send(ctx); err != nil {
 		return err
@@ -229,7 +253,7 @@ func (r *run) describe(ctx context.Context) error {
 		return err
 	}
 	r.f.Sync()
-	r.name, r.preparing = name, true
+	r.name, r.preparing, r.does = name, true, r.f.Steps()
 	if err := r.send(ctx); err != nil {
 		return err
 	}
@@ -255,6 +279,7 @@ func (r *run) keeps() bool {
 // build makes the flight that runs the command.
 func (r *run) build() error {
 	if err := r.k.into.prepare(r.db.types, r.desc); err != nil {
+		r.misfit = true
 		return resultError(r.k.cmd, duet.PhasePrepare, err)
 	}
 	if err := r.open(); err != nil {
@@ -269,6 +294,7 @@ func (r *run) build() error {
 		if p.desc != r.desc { // what another connection was told since does not hold here
 			r.desc = p.desc
 			if err := r.k.into.prepare(r.db.types, r.desc); err != nil {
+				r.misfit = true
 				return resultError(r.k.cmd, duet.PhasePrepare, err)
 			}
 		}
@@ -295,7 +321,13 @@ func (r *run) build() error {
 	if err := r.f.EndBind(buf, mark, r.desc.formats); err != nil {
 		return argumentError(r.k.cmd, err)
 	}
+	r.does = r.f.Steps()
 	r.f.Execute()
+	if r.wantsLook() {
+		if err := r.addLook(); err != nil {
+			return err
+		}
+	}
 	r.f.Sync()
 	return nil
 }

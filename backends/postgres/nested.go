@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/duetdb/duet"
+	"github.com/duetdb/duet/retry"
 )
 
 // Nested runs fn in a savepoint.
@@ -86,7 +87,9 @@ func (t *transaction) endNested(ctx context.Context, s *scope, name string, befo
 		t.s.doubt(s.applied) // settings made since are undone
 	}
 	t.mu.Lock()
-	t.failed = before
+	if failed == nil || classify(failed) != retry.Conflict { // a conflict is the whole transaction's
+		t.failed = before
+	}
 	t.mu.Unlock()
 	return err
 }

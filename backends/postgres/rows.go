@@ -35,7 +35,7 @@ type rows struct {
 // start runs everything up to the first row.
 func (w *rows) start(ctx context.Context) error {
 	r := &w.r
-	w.into.kind = discardRows
+	w.into.kind = streamRows
 	if err := r.admit(); err != nil {
 		return err
 	}
@@ -73,6 +73,13 @@ func (w *rows) advance() error {
 			return r.lost(err)
 		}
 		if kind == wire.DataRow {
+			if r.isLook() {
+				if err := r.look(body); err != nil {
+					r.s.wc.Fail(err)
+					return r.lost(err)
+				}
+				continue
+			}
 			if r.f.Step() < r.main {
 				continue
 			}
@@ -87,9 +94,9 @@ func (w *rows) advance() error {
 			r.s.wc.Fail(err)
 			return r.lost(err)
 		}
-		if r.mismatch != nil {
+		if r.mismatch != nil && r.f.Step() >= r.does { // Bind was not refused
 			r.f.Abandon()
-			r.dead = true
+			r.dead = r.inTx || !r.old // what follows waits for its end
 			r.unset()
 			return resultError(w.k.cmd, duet.PhaseRun, r.mismatch)
 		}
@@ -241,17 +248,16 @@ func (c *client) Rows(ctx context.Context, cmd string, args ...any) (duet.Rows, 
 
 // openRows is attempts for Rows: nothing was shown to the caller yet.
 func (c *client) openRows(ctx context.Context, cmd string, args []any) (*rows, error) {
-	stale := false
-	for moves := 0; ; moves++ {
+	var m moves
+	for {
 		lease, err := c.db.acquire(ctx, &c.opt, cmd)
 		if err != nil {
-			return nil, err
+			return nil, m.told(err)
 		}
 		s := lease.Value()
 		w, err := openRows(ctx, c.db, s, &c.opt, cmd, args, nil)
-		if err != nil && !stale && w.r.isStale(err) {
-			stale = true
-			w, err = openRows(ctx, c.db, s, &c.opt, cmd, args, nil)
+		for round := 1; w.r.isStale(err); round++ {
+			w, err = openRows(ctx, c.db, s, &c.opt, cmd, args, func(r *run) { r.lone, r.round = false, round })
 		}
 		if err == nil {
 			w.finish = func(w *rows) error {
@@ -263,9 +269,8 @@ func (c *client) openRows(ctx context.Context, cmd string, args []any) (*rows, e
 		}
 		err = c.checkIdle(&w.r, err)
 		c.db.release(lease)
-		again := w.r.dead && (w.r.unsent || c.opt.Idempotent == duet.On) && duet.KindOf(err) == duet.KindUnavailable
-		if !again || ctx.Err() != nil || moves >= maxMoves+int(c.db.pool.Stat().MaxSize) {
-			return nil, err
+		if !m.again(ctx, c, &w.r, err) {
+			return nil, m.told(err)
 		}
 	}
 }
@@ -278,9 +283,11 @@ func (c *conn) Rows(ctx context.Context, cmd string, args ...any) (duet.Rows, er
 		return nil, err
 	}
 	ctx, end := c.db.begin(ctx, c.opt, cmd, len(args), false)
-	configure := func(r *run) { r.inTx = c.s.wc.Status() != 'I' }
+	round := 0
+	configure := func(r *run) { r.inTx, r.round = c.s.wc.Status() != 'I', round }
 	w, err := openRows(ctx, c.db, c.s, c.opt, cmd, args, configure)
-	if err != nil && w.r.isStale(err) && c.s.wc.Status() == 'I' {
+	for w.r.isStale(err) && c.s.wc.Status() == 'I' {
+		round++
 		w, err = openRows(ctx, c.db, c.s, c.opt, cmd, args, configure)
 	}
 	c.s.dirty = true

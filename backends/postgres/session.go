@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -14,11 +15,16 @@ import (
 // is used by one goroutine at a time: whoever has borrowed it from the pool.
 type session struct {
 	wc *wire.Conn
+	place
 
 	prepared map[*statement]*preparedName
 	clock    uint64   // orders the uses of prepared statements
 	names    uint64   // names given so far: none is given twice
 	closing  []string // names to be dropped with the next flight
+
+	opened time.Time // when it was made, by the clock that only goes forward
+
+	lookName, tokenName string // of lookText and tokenText, where they are prepared
 
 	plainStrings string // what standard_conforming_strings is reset to
 
@@ -37,7 +43,7 @@ type preparedName struct {
 
 func newSession(wc *wire.Conn) *session {
 	return &session{
-		wc: wc, prepared: map[*statement]*preparedName{}, plainStrings: wc.Parameter("standard_conforming_strings"),
+		wc: wc, opened: time.Now(), prepared: map[*statement]*preparedName{}, plainStrings: wc.Parameter("standard_conforming_strings"),
 	}
 }
 
@@ -107,14 +113,26 @@ func (s *session) ask(ctx context.Context, text string) (string, error) {
 
 // finish sends a flight of ours and reads it to its end.
 func (s *session) finish(ctx context.Context, f *wire.Flight, row func([]byte)) error {
-	if err := s.wc.Send(ctx, f); err != nil {
-		return lost(err, nil, duet.PhaseRun, false)
+	refusal, _, err := s.exchange(ctx, f, row)
+	if err != nil {
+		return err
 	}
-	var failed error
+	if refusal != nil {
+		return fromServer(refusal, duet.PhaseRun, nil)
+	}
+	return nil
+}
+
+// exchange is finish that tells the server's last refusal from a failure of the
+// connection, and at which step it came.
+func (s *session) exchange(ctx context.Context, f *wire.Flight, row func([]byte)) (refusal *wire.ServerError, at int, err error) {
+	if err := s.wc.Send(ctx, f); err != nil {
+		return nil, 0, lost(err, nil, duet.PhaseRun, false)
+	}
 	for {
 		kind, body, err := f.Next()
 		if err != nil {
-			return lost(err, nil, duet.PhaseRun, false)
+			return nil, 0, lost(err, nil, duet.PhaseRun, false)
 		}
 		switch kind {
 		case wire.DataRow:
@@ -122,16 +140,19 @@ func (s *session) finish(ctx context.Context, f *wire.Flight, row func([]byte)) 
 				row(body)
 			}
 		case wire.ErrorResponse:
-			failed = wire.DecodeError(body)
+			err := wire.DecodeError(body)
+			se, ok := errors.AsType[*wire.ServerError](err)
+			if !ok {
+				s.wc.Fail(err)
+				return nil, 0, lost(err, nil, duet.PhaseRun, false)
+			}
+			refusal, at = se, f.FailedStep()
 		case wire.Ready:
 			if f.Step() < f.Steps() {
 				continue
 			}
 			f.Free()
-			if se, ok := failed.(*wire.ServerError); ok {
-				return fromServer(se, duet.PhaseRun, nil)
-			}
-			return failed
+			return refusal, at, nil
 		}
 	}
 }
@@ -180,6 +201,9 @@ func (s *session) clean() bool {
 
 // spoil notes that a text of the user may leave something behind.
 func (s *session) spoil(st *statement) {
+	if !st.tame && !s.sets {
+		s.sets = readOnlyText.MatchString(st.cmd)
+	}
 	if !st.tame && st.kind != sqltext.TransactionControl {
 		s.dirty = true
 		s.locks = s.locks || st.locks

@@ -31,6 +31,9 @@ func (c *client) RetryingTx(ctx context.Context, fn func(context.Context, duet.T
 func gaveUp(err error) error {
 	given, ok := err.(*retry.Error)
 	if !ok {
+		if err != nil && (err == context.Canceled || err == context.DeadlineExceeded) { // before the first attempt
+			return acquireError(err, "")
+		}
 		return err
 	}
 	e := duet.Error{Backend: backendName, Phase: duet.PhaseRun}
@@ -229,107 +232,6 @@ func (t *transaction) giveBack(busy bool) {
 	default:
 		t.db.release(lease)
 	}
-}
-
-// commit commits, or says why not.
-func (t *transaction) commit(ctx context.Context, s *scope) error {
-	t.mu.Lock()
-	failed, dead, busy := t.failed, t.dead, t.busy || s.inner != nil
-	t.mu.Unlock()
-	if busy {
-		_ = t.finish(ctx, s)
-		return simpleError(duet.KindInvalidArgument, duet.PhaseCommit, "", "the transaction was ended while it was in use: by another goroutine, a nested transaction, or rows that were not closed; it was rolled back")
-	}
-	if dead != nil && failed == dead {
-		_ = t.finish(ctx, s)
-		return dead
-	}
-	if failed != nil {
-		_ = t.finish(ctx, s)
-		return swallowedError(failed)
-	}
-	t.mu.Lock()
-	t.ended, s.ended = true, true
-	t.mu.Unlock()
-	defer t.giveBack(false)
-	if !t.began {
-		return nil // nothing was asked of the server
-	}
-	if err := ctx.Err(); err != nil {
-		t.undo(ctx)
-		e := acquireError(err, "")
-		e.Phase = duet.PhaseCommit
-		return e
-	}
-	if t.opt.Timeout > 0 {
-		var stop context.CancelFunc
-		ctx, stop = context.WithTimeout(ctx, t.opt.Timeout)
-		defer stop()
-	}
-	return t.sendCommit(ctx)
-}
-
-// sendCommit sends COMMIT and reads its answer.
-func (t *transaction) sendCommit(ctx context.Context) error {
-	f := wire.NewFlight()
-	f.NoCancel = true // a COMMIT that runs is not stopped: its answer is what matters
-	if err := f.Command("COMMIT"); err != nil {
-		return err
-	}
-	f.Sync()
-	if err := t.s.wc.Send(ctx, f); err != nil {
-		return t.commitLost(ctx, err, f)
-	}
-	var failed error
-	tag := ""
-	for {
-		kind, body, err := f.Next()
-		if err != nil {
-			return t.commitLost(ctx, err, f)
-		}
-		switch kind {
-		case wire.CommandComplete:
-			tag = parseTag(body).Status
-		case wire.ErrorResponse:
-			failed = wire.DecodeError(body)
-		case wire.Ready:
-			f.Free()
-			return t.committed(tag, failed)
-		}
-	}
-}
-
-// committed judges the answer to COMMIT.
-func (t *transaction) committed(tag string, failed error) error {
-	if se, ok := errors.AsType[*wire.ServerError](failed); ok {
-		return fromServer(se, duet.PhaseCommit, nil)
-	}
-	if failed != nil {
-		return failed
-	}
-	if t.s.wc.Status() != 'I' {
-		err := simpleError(duet.KindProtocol, duet.PhaseCommit, "", "the server left the transaction open after COMMIT")
-		t.s.wc.Fail(err)
-		return err
-	}
-	if tag != "COMMIT" { // the server rolls a failed transaction back
-		return simpleError(duet.KindOther, duet.PhaseCommit, "", "the server answered COMMIT with "+tag+": the transaction was rolled back")
-	}
-	return nil
-}
-
-// commitLost is the error of a COMMIT without an answer.
-func (t *transaction) commitLost(ctx context.Context, err error, f *wire.Flight) error {
-	e := lost(err, nil, duet.PhaseCommit, false)
-	if f.Unsent() || refusedFirst(err, f) {
-		return e
-	}
-	e.Kind = duet.KindCommitUnknown
-	e.Message = "COMMIT was sent and its answer was lost: the transaction may or may not have been applied"
-	if hook := t.db.cfg.Hooks.CommitResolved; hook != nil {
-		hook(ctx, duet.CommitInfo{Name: t.opt.Name, Err: e})
-	}
-	return e
 }
 
 // openTx is a transaction that its user ends.

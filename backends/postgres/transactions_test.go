@@ -69,8 +69,8 @@ func TestBeginTravelsWithTheFirstStatement(t *testing.T) {
 			value[int](t, c, "select n from t where id = 1")
 			wire.reset()
 			must(t, tt.run(c, ctx, twice))
-			want := "P[" + tt.begin + "] B E B E S B E S P[COMMIT] B E S"
-			if tt.name == "Conn.RawTx" { // the reset of a lent connection comes last
+			want := "P[" + tt.begin + "] B E B E B E S B E S P[COMMIT] B E S" // the first statement is followed by a look at the id
+			if tt.name == "Conn.RawTx" {                                      // the reset of a lent connection comes last
 				if n := wire.flights(); n != 4 {
 					t.Errorf("%d flights, want 3 and the reset: %s", n, wire.trace())
 				}

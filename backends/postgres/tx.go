@@ -14,15 +14,21 @@ import (
 // transaction is what all handles of one transaction share: the outer one, its
 // nested ones, and views of them.
 type transaction struct {
-	db     *db
-	lease  *pool.Lease[*session] // nil on a lent connection
-	s      *session
-	opt    *duet.Options
-	begin  string
-	began  bool
+	db    *db
+	lease *pool.Lease[*session] // nil on a lent connection
+	s     *session
+	opt   *duet.Options
+	begin string
+	began bool
+
+	isolation duet.Isolation // where the options name none
+
 	points int // savepoints made
 
 	applied map[string]string // the settings that held when it began
+	trace   trace
+
+	readOnly bool // it cannot write
 
 	mu     sync.Mutex
 	busy   bool
@@ -58,8 +64,17 @@ func newTx(t *transaction, opt *duet.Options, s *scope) *tx {
 }
 
 func newTransaction(d *db, lease *pool.Lease[*session], s *session, opt *duet.Options, isolation duet.Isolation) *tx {
-	t := &transaction{db: d, lease: lease, s: s, opt: opt, begin: beginText(s, opt, isolation), applied: s.applied}
+	t := &transaction{db: d, lease: lease, opt: opt, isolation: isolation}
+	t.place(s)
 	return newTx(t, opt, &scope{})
+}
+
+// place puts the transaction, of which nothing was sent yet, on a connection.
+func (t *transaction) place(s *session) {
+	opt := t.opt
+	t.s, t.begin, t.applied = s, beginText(s, opt, t.isolation), s.applied
+	t.readOnly = opt.Access == duet.ReadOnly || s.meek
+	t.trace.on = t.db.tracks(s, opt) && (opt.ExactlyOnce != duet.On || t.readOnly)
 }
 
 // beginText is the BEGIN of a transaction; isolation is the level where the
@@ -69,7 +84,8 @@ func beginText(s *session, opt *duet.Options, isolation duet.Isolation) string {
 		isolation = opt.Isolation
 	}
 	access := opt.Access
-	if s.wc.Parameter("in_hot_standby") == "on" && opt.Isolation == duet.IsolationUnset && isolation == duet.Serializable {
+	s.meek = s.wc.Parameter("in_hot_standby") == "on" && opt.Isolation == duet.IsolationUnset && isolation == duet.Serializable
+	if s.meek {
 		isolation, access = duet.RepeatableRead, duet.ReadOnly // a standby has nothing stronger
 	}
 	var b strings.Builder
@@ -154,10 +170,13 @@ func (t *transaction) before() []string {
 // stale plan, it is played again: nobody has seen anything of it. reading says
 // that do leaves the flight open.
 func (t *transaction) exec(ctx context.Context, task *task, reading bool, do func(*run) error) error {
-	stale := false
+	rounds := 0
 	for moves := 0; ; moves++ {
 		r := &task.r
-		*r = run{db: t.db, s: t.s, k: &task.k, before: t.before(), inTx: true, ours: true, lone: !t.began}
+		if !t.began {
+			t.trace.forget()
+		}
+		*r = run{db: t.db, s: t.s, k: &task.k, before: t.before(), inTx: true, ours: true, lone: !t.began, trace: &t.trace, round: rounds}
 		err := do(r)
 		if err == nil {
 			t.sent()
@@ -176,8 +195,8 @@ func (t *transaction) exec(ctx context.Context, task *task, reading bool, do fun
 				continue
 			}
 		}
-		if fresh && !stale && r.isStale(err) && t.rollback(ctx) == nil {
-			stale = true
+		if fresh && (r.unlooked && rounds == 0 || r.isStale(err)) && t.rollback(ctx) == nil {
+			rounds++
 			continue
 		}
 		if status := t.s.wc.Status(); r.dead || status == 'T' || status == 'E' {
@@ -246,7 +265,8 @@ func (t *transaction) move(ctx context.Context) error {
 		t.db.release(lease)
 		return errMoved
 	}
-	t.lease, t.s, t.moved = lease, lease.Value(), true
+	t.lease, t.moved = lease, true
+	t.place(lease.Value()) // which may be a standby, where the one before was none
 	return nil
 }
 
@@ -304,9 +324,9 @@ func (x *tx) Rows(ctx context.Context, cmd string, args ...any) (duet.Rows, erro
 	var w *rows
 	err := t.exec(ctx, &task{k: call{cmd: cmd}}, true, func(r *run) (err error) {
 		w, err = openRows(ctx, t.db, r.s, x.opt, cmd, args, func(own *run) {
-			own.before, own.inTx, own.ours, own.lone = r.before, true, true, r.lone
+			own.before, own.inTx, own.ours, own.lone, own.trace, own.round = r.before, true, true, r.lone, r.trace, r.round
 		})
-		r.dead, r.unsent, r.desc, r.old, r.k = w.r.dead, w.r.unsent, w.r.desc, w.r.old, w.r.k
+		r.dead, r.unsent, r.desc, r.old, r.k, r.unlooked = w.r.dead, w.r.unsent, w.r.desc, w.r.old, w.r.k, w.r.unlooked
 		return err
 	})
 	if err != nil {

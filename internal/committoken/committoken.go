@@ -48,17 +48,32 @@ const (
 	Kept = time.Hour
 	// Patience is how long that may be.
 	Patience = 30 * time.Second
-	// pruneEvery is how often one client deletes old tokens.
+	// PruneBatch is how many old tokens are worth deleting at once, where the
+	// database can be told.
+	PruneBatch = 2000
+
+	// pruneEvery and pruneAfter are how often one client deletes old tokens: often
+	// enough to keep up with the tokens that it makes.
 	pruneEvery = 10 * time.Minute
+	pruneAfter = PruneBatch / 2
 )
 
 // Pruner says when it is a client's turn to delete old tokens. It is safe for
 // concurrent use; the zero value is due at once.
-type Pruner struct{ next atomic.Int64 }
+type Pruner struct {
+	made atomic.Int64 // tokens since the last time
+	next atomic.Int64
+}
 
-// Due says, once, that old tokens should be deleted now.
+// Due counts a token that was made, and says, once, that old ones should be
+// deleted now.
 func (p *Pruner) Due() bool {
+	made := p.made.Add(1)
 	now := time.Now().UnixNano()
 	next := p.next.Load()
-	return now >= next && p.next.CompareAndSwap(next, now+int64(pruneEvery))
+	if now < next && made < pruneAfter || !p.next.CompareAndSwap(next, now+int64(pruneEvery)) {
+		return false
+	}
+	p.made.Store(0)
+	return true
 }

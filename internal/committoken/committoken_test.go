@@ -51,5 +51,14 @@ func TestPruner(t *testing.T) {
 		if due != 6 {
 			t.Errorf("due %d times in an hour, want 6", due)
 		}
+		due = 0
+		for range 10 * pruneAfter { // faster than time
+			if p.Due() {
+				due++
+			}
+		}
+		if due < 9 || due > 11 {
+			t.Errorf("due %d times for %d tokens, want 10", due, 10*pruneAfter)
+		}
 	})
 }

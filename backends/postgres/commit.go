@@ -1,0 +1,202 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/duetdb/duet"
+	"github.com/duetdb/duet/backends/postgres/wire"
+	"github.com/duetdb/duet/internal/committoken"
+)
+
+// defaultGrace is Options.CommitGrace where it is not set.
+const defaultGrace = time.Second
+
+// commit commits, or says why not.
+func (t *transaction) commit(ctx context.Context, s *scope) error {
+	t.mu.Lock()
+	failed, dead, busy := t.failed, t.dead, t.busy || s.inner != nil
+	t.mu.Unlock()
+	if busy {
+		_ = t.finish(ctx, s)
+		return simpleError(duet.KindInvalidArgument, duet.PhaseCommit, "", "the transaction was ended while it was in use: by another goroutine, a nested transaction, or rows that were not closed; it was rolled back")
+	}
+	if dead != nil && failed == dead {
+		_ = t.finish(ctx, s)
+		return dead
+	}
+	if failed != nil {
+		_ = t.finish(ctx, s)
+		return swallowedError(failed)
+	}
+	t.mu.Lock()
+	t.ended, s.ended = true, true
+	t.mu.Unlock()
+	defer t.giveBack(false)
+	if !t.began {
+		return nil // nothing was asked of the server
+	}
+	if err := ctx.Err(); err != nil {
+		t.undo(ctx)
+		e := acquireError(err, "")
+		e.Phase = duet.PhaseCommit
+		return e
+	}
+	if t.opt.Timeout > 0 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, t.opt.Timeout)
+		defer stop()
+	}
+	return t.sendCommit(ctx)
+}
+
+// grace is how much longer than its ctx a commit may take.
+func (t *transaction) grace() time.Duration {
+	switch g := t.opt.CommitGrace; {
+	case g == 0:
+		return defaultGrace
+	case g < 0:
+		return 0
+	default:
+		return g
+	}
+}
+
+// commitFlight is a COMMIT on its way.
+type commitFlight struct {
+	f       *wire.Flight
+	sent    time.Time
+	token   committoken.Token
+	tokened bool
+	at      int // the step that is COMMIT's first
+}
+
+// sendCommit sends COMMIT and reads its answer.
+func (t *transaction) sendCommit(ctx context.Context) error {
+	c, err := t.commitFlight()
+	if err != nil {
+		t.undo(ctx)
+		return argumentError("", err)
+	}
+	if t.trace.seen.id != 0 {
+		t.db.keepWitness()
+	}
+	if t.trace.wrote {
+		c.sent = time.Now()
+	}
+	if err := t.s.wc.Send(ctx, c.f); err != nil {
+		return t.commitLost(ctx, err, c)
+	}
+	var failed error
+	failedAt, tag := 0, ""
+	for {
+		kind, body, err := c.f.Next()
+		if err != nil {
+			return t.commitLost(ctx, err, c)
+		}
+		switch kind {
+		case wire.CommandComplete:
+			tag = parseTag(body).Status
+		case wire.ErrorResponse:
+			failed, failedAt = wire.DecodeError(body), c.f.FailedStep()
+		case wire.Ready:
+			c.f.Free()
+			return t.committed(ctx, c, tag, failed, failedAt)
+		}
+	}
+}
+
+// commitFlight makes the flight of COMMIT, with a token before it where there is
+// to be one.
+func (t *transaction) commitFlight() (*commitFlight, error) {
+	c := &commitFlight{f: wire.NewFlight()}
+	c.f.NoCancel = true // a COMMIT that runs is not stopped: its answer is what matters
+	c.f.Grace = t.grace()
+	if t.leavesToken() {
+		c.token, c.tokened = committoken.New(), true
+		if err := t.s.addToken(c.f, c.token, t.db.cfg.StatementCache == CacheNamed); err != nil {
+			return nil, err
+		}
+	}
+	c.at = c.f.Steps()
+	if err := c.f.Command("COMMIT"); err != nil {
+		return nil, err
+	}
+	c.f.Sync()
+	return c, nil
+}
+
+// leavesToken says whether the transaction leaves a token: nothing is to be told
+// of one that has written nothing, or cannot.
+func (t *transaction) leavesToken() bool {
+	return t.opt.ExactlyOnce == duet.On && t.trace.wrote && (!t.readOnly || t.trace.modes) && t.s.wc.Parameter("in_hot_standby") != "on"
+}
+
+// committed judges the answer to COMMIT.
+func (t *transaction) committed(ctx context.Context, c *commitFlight, tag string, failed error, failedAt int) error {
+	if se, ok := errors.AsType[*wire.ServerError](failed); ok {
+		if failedAt >= c.at {
+			return fromServer(se, duet.PhaseCommit, nil)
+		}
+		t.s.disown(&t.s.tokenName)
+		t.undo(ctx)
+		return tokenError(se)
+	}
+	if failed != nil {
+		return failed
+	}
+	if t.s.wc.Status() != 'I' {
+		err := simpleError(duet.KindProtocol, duet.PhaseCommit, "", "the server left the transaction open after COMMIT")
+		t.s.wc.Fail(err)
+		return err
+	}
+	if tag != "COMMIT" { // the server rolls a failed transaction back
+		return simpleError(duet.KindOther, duet.PhaseCommit, "", "the server answered COMMIT with "+tag+": the transaction was rolled back")
+	}
+	if c.tokened {
+		t.db.prune(t.s)
+	}
+	return nil
+}
+
+// commitLost deals with a COMMIT without an answer: it finds out what became of
+// it, or says that nobody can tell.
+func (t *transaction) commitLost(ctx context.Context, err error, c *commitFlight) error {
+	e := lost(err, nil, duet.PhaseCommit, false)
+	if c.f.Unsent() {
+		return e
+	}
+	if c.tokened {
+		t.s.disown(&t.s.tokenName)
+	}
+	missed := time.Now()
+	l := &lostCommit{db: t.db, opt: t.opt, trace: &t.trace, pid: t.s.wc.PID(), commitFlight: c, err: err, answered: c.f.Answered()}
+	var v verdict
+	if contextEnded(err) { // the grace is over
+		v = unknown("the context ended before the answer came, and CommitGrace is over")
+	} else {
+		t.letGo()
+		v = l.resolve(ctx, t.grace())
+	}
+	if hook := t.db.cfg.Hooks.CommitResolved; hook != nil {
+		info := duet.CommitInfo{Backend: backendName, Name: t.opt.Name, Committed: v.committed, Proof: v.proof, Took: time.Since(missed)}
+		if v.proof == "" {
+			info.Err = v.dress(e)
+		}
+		hook(ctx, info)
+	}
+	return v.dress(e)
+}
+
+// letGo closes the dead connection before its transaction's outcome is looked
+// up: its slot of the pool may be the one that is needed.
+func (t *transaction) letGo() {
+	t.mu.Lock()
+	lease := t.lease
+	t.lease = nil
+	t.mu.Unlock()
+	if lease != nil {
+		lease.Destroy()
+	}
+}

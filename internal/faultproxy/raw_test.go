@@ -1,0 +1,196 @@
+package faultproxy
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// ten are the bytes that the tests send.
+const ten = "0123456789"
+
+func TestRawCutsAtBytes(t *testing.T) {
+	echo := newEcho(t)
+	for _, latency := range []time.Duration{0, time.Millisecond} {
+		for bytes := range int64(11) {
+			for _, rst := range []bool{false, true} {
+				if rst && bytes == 0 {
+					continue // dialling itself may fail then
+				}
+				p := startAt(t, Config{Network: "tcp", Address: echo, Raw: true, Latency: latency})
+				planted := p.Add(Rule{From: Server, Bytes: bytes, Reset: rst})
+				c := dial(t, p.Addr())
+				_, _ = io.WriteString(c, ten)
+				got, err := c.atEnd(t)
+				if string(got) != ten[:bytes] || rst != errors.Is(err, syscall.ECONNRESET) {
+					t.Errorf("cut at %d: heard %q, %v", bytes, got, err)
+				}
+				if planted.Fired() != 1 || p.Opened() != 1 || p.Open() != 0 {
+					t.Errorf("fired %d, opened %d, open %d", planted.Fired(), p.Opened(), p.Open())
+				}
+			}
+		}
+	}
+}
+
+func TestRawActions(t *testing.T) {
+	echo := newEcho(t)
+	send := func(r Rule) (string, *Proxy, *client) {
+		p := startAt(t, Config{Network: "tcp", Address: echo, Raw: true})
+		p.Add(r)
+		c := dial(t, p.Addr())
+		_, _ = io.WriteString(c, ten)
+		_ = c.CloseWrite()
+		got, err := c.atEnd(t)
+		if err != nil {
+			t.Error(err)
+		}
+		return string(got), p, c
+	}
+	for _, tt := range []struct {
+		name string
+		rule Rule
+		want string
+	}{
+		{"half-close", Rule{From: Client, Bytes: 3, Do: HalfClose}, ten[:3]},
+		{"cut client", Rule{From: Client, Bytes: 3, Do: CutClient, For: time.Millisecond}, "-"},
+		{"cut client at the server's", Rule{From: Server, Bytes: 3, Do: CutClient, For: time.Millisecond}, ten[:3]},
+		{"swallow", Rule{From: Client, Bytes: 3, Do: Swallow, N: 2}, "01256789"},
+		{"swallow all", Rule{From: Client, Bytes: 3, Do: Swallow}, "012"},
+		{"split", Rule{From: Server, Bytes: 3, Do: Split}, ten},
+		{"split some", Rule{From: Server, Do: Split, Pieces: 3, N: 5}, ten},
+		{"delay", Rule{From: Server, Bytes: 5, Do: Delay, For: 10 * time.Millisecond}, ten},
+		{"stall", Rule{From: Client, Bytes: 5, Do: Stall, For: 10 * time.Millisecond}, ten},
+		{"beyond the end", Rule{From: Client, Bytes: 11}, ten},
+	} {
+		got, p, _ := send(tt.rule)
+		if got != tt.want && tt.want != "-" {
+			t.Errorf("%s: heard %q, want %q", tt.name, got, tt.want)
+		}
+		if n := p.Fired()[""]; (n == 1) == (tt.name == "beyond the end") {
+			t.Errorf("%s: fired %d times", tt.name, n)
+		}
+	}
+	got, _, _ := send(Rule{From: Client, Bytes: 3, Do: Corrupt})
+	if len(got) != 10 || got[3] == ten[3] || got[:3]+got[4:] != ten[:3]+ten[4:] {
+		t.Errorf("corrupt: heard %q", got)
+	}
+}
+
+func TestRawCutsByTime(t *testing.T) {
+	p := startAt(t, Config{Network: "tcp", Address: newEcho(t), Raw: true})
+	exchange := func(c *client) {
+		t.Helper()
+		b := make([]byte, len(ten))
+		if _, err := io.WriteString(c, ten); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := readFull(c, b); err != nil || string(b) != ten {
+			t.Fatalf("heard %q, %v", b, err)
+		}
+	}
+	// It is idle then: time passes without bytes.
+	const age = 100 * time.Millisecond
+	before := time.Now()
+	first := p.Add(Rule{From: Server, Age: age})
+	far := p.Add(Rule{From: Client, Age: time.Hour})
+	c := dial(t, p.Addr())
+	exchange(c)
+	if b, err := c.atEnd(t); len(b) > 0 || err != nil {
+		t.Errorf("heard %q, %v", b, err)
+	}
+	if took := time.Since(before); took < age || first.Fired() != 1 {
+		t.Errorf("it took %s, fired %d times", took, first.Fired())
+	}
+	// A rule that is added later strikes an open connection.
+	c = dial(t, p.Addr())
+	exchange(c)
+	for _, r := range []Rule{{From: Client, Bytes: 25}, {From: Server, Age: time.Nanosecond}} {
+		exchange(c)
+		planted := p.Add(r)
+		if r.Bytes > 0 {
+			_, _ = io.WriteString(c, ten)
+		}
+		wait(t, planted)
+		if b, err := c.atEnd(t); err != nil || len(b) > 5 {
+			t.Errorf("heard %q, %v", b, err)
+		}
+		c = dial(t, p.Addr())
+		exchange(c)
+	}
+	// And one that it has long met, at once; rules that are woken for nothing do no
+	// harm.
+	exchange(c)
+	for range 50 {
+		p.Add(Rule{From: Client, Bytes: 1 << 40})
+		p.Add(Rule{From: Server, Age: time.Hour})
+	}
+	exchange(c)
+	wait(t, p.Add(Rule{From: Client, Bytes: 1}))
+	if _, err := c.atEnd(t); err != nil {
+		t.Error(err)
+	}
+	if far.Fired() != 0 {
+		t.Error("an hour has passed")
+	}
+}
+
+// The counters of a rule run over the connections.
+func TestRawCounting(t *testing.T) {
+	p := startAt(t, Config{Network: "tcp", Address: newEcho(t), Raw: true})
+	p.Add(Rule{From: Client, Bytes: 5, Skip: 1, Every: 2, Times: 2})
+	var cut []int
+	for i := range 8 {
+		c := dial(t, p.Addr())
+		_, _ = io.WriteString(c, ten)
+		if n, _ := readFull(c, make([]byte, 10)); n < 10 {
+			cut = append(cut, i)
+		}
+		_ = c.Close()
+	}
+	if !slices.Equal(cut, []int{2, 4}) {
+		t.Errorf("cut connections %v", cut)
+	}
+}
+
+func TestRawPassesAll(t *testing.T) {
+	p := startAt(t, Config{Network: "tcp", Address: newEcho(t), Raw: true})
+	c := dial(t, p.Addr())
+	sent := bytes.Repeat([]byte(ten), 300_000)
+	go func() {
+		_, _ = c.Write(sent)
+		_ = c.CloseWrite()
+	}()
+	if got, err := c.atEnd(t); err != nil || !bytes.Equal(got, sent) {
+		t.Errorf("%d bytes came of %d, %v", len(got), len(sent), err)
+	}
+}
+
+// What was let through arrives although its sender goes on to send, and nobody
+// reads that.
+func TestWhatPassedArrives(t *testing.T) {
+	heard := make(chan string, 1)
+	server := newServer(t, func(c net.Conn) {
+		go func() { _, _ = c.Write(bytes.Repeat([]byte("x"), 1<<20)) }()
+		time.Sleep(5 * time.Millisecond) // reads late, when the connection is cut already
+		var got strings.Builder
+		_, _ = io.Copy(&got, c)
+		heard <- got.String()
+	})
+	for range 20 {
+		p := startAt(t, Config{Network: "tcp", Address: server, Raw: true})
+		p.Add(Rule{From: Client, Bytes: 5})
+		c := dial(t, p.Addr())
+		_, _ = io.WriteString(c, ten)
+		if got := <-heard; got != ten[:5] {
+			t.Fatalf("heard %q", got)
+		}
+		_ = c.Close()
+	}
+}
