@@ -154,7 +154,7 @@ func (p *Pool[T]) lendConn(ctx context.Context, c *conn[T], holder string) (*Lea
 		l.discard(ReasonShutdown, nil)
 		return nil, ErrClosed
 	}
-	if c.gen != p.gen.Load() {
+	if c.outdated() {
 		l.discard(ReasonExpired, nil)
 		return nil, nil
 	}
@@ -202,12 +202,31 @@ func (p *Pool[T]) acquireSlow(ctx context.Context, holder string) (*Lease[T], er
 		m.wants(1)
 		defer m.wants(-1)
 	}
+	if len(mine) > 0 && p.crossed() {
+		e := p.exhaustedError(0, 0)
+		e.Crossed = true
+		return nil, e
+	}
 	start := p.now()
 	l, err := p.wait(ctx, holder, start)
 	if p.cfg.OnWait != nil {
 		p.tellWait(ctx, l, time.Duration(p.now()-start), err)
 	}
 	return l, err
+}
+
+// crossed says whether every connection there may be is lent to somebody who
+// waits for another one: none would ever come back.
+func (p *Pool[T]) crossed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := int32(0)
+	for c := range p.conns {
+		if l := c.lease.Load(); l != nil && l.live() && l.wants.Load() > 0 {
+			n++
+		}
+	}
+	return n >= p.cfg.MaxSize
 }
 
 func (p *Pool[T]) wait(ctx context.Context, holder string, start int64) (*Lease[T], error) {

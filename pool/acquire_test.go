@@ -180,6 +180,34 @@ func TestEndedContext(t *testing.T) {
 	}
 }
 
+// TestCrossed has two holders each want the other's connection: the one who
+// closes the ring is told, and the other one goes on.
+func TestCrossed(t *testing.T) {
+	p, _ := open(t, 2, nil)
+	a, b := acquire(t, p), acquire(t, p)
+	first := make(chan error, 1)
+	go func() {
+		l, err := p.Acquire(pool.MarkContext(t.Context(), a))
+		if err == nil {
+			l.Release()
+		}
+		first <- err
+	}()
+	for p.Stat().Waiting < 1 {
+		time.Sleep(time.Millisecond)
+	}
+	_, err := p.Acquire(pool.MarkContext(t.Context(), b))
+	var e *pool.ExhaustedError
+	if !errors.As(err, &e) || !e.Crossed || !strings.Contains(err.Error(), "wait for another one") {
+		t.Errorf("closing the ring: %v", err)
+	}
+	b.Release()
+	if err := <-first; err != nil {
+		t.Errorf("the other one: %v", err)
+	}
+	a.Release()
+}
+
 func TestOwnChain(t *testing.T) {
 	p, _ := open(t, 2, nil)
 	other, _ := open(t, 1, nil)

@@ -6,23 +6,6 @@ import (
 	"sync/atomic"
 )
 
-// Expire has all connections of this moment replaced, those in the making too:
-// idle ones are closed now, lent ones when they are released. It does not wait
-// for that.
-func (p *Pool[T]) Expire() {
-	p.gen.Add(1)
-	for _, res := range p.puddle.AcquireAllIdle() {
-		c := res.Value()
-		c.res = res
-		p.took(c, false)
-		if c.gen == p.gen.Load() {
-			p.putBack(c, false)
-			continue
-		}
-		c.destroy(ReasonExpired, nil)
-	}
-}
-
 // Close ends the pool: new and waiting acquires fail with [ErrClosed], idle
 // connections are closed, lent ones when they are released, and Close returns
 // when all of that is done. Where ctx ends first, all that is left is closed by

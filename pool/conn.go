@@ -18,6 +18,7 @@ type conn[T any] struct {
 	born  int64  // on the pool's clock
 	dies  int64  // when MaxLifetime and jitter are over; 0 is never
 	gen   uint64 // the pool's when connecting began
+	since uint64 // how often ExpireWhere had been called then
 
 	res     *puddle.Resource[*conn[T]] // while not idle
 	uses    int64
@@ -28,6 +29,7 @@ type conn[T any] struct {
 
 	lease      atomic.Pointer[Lease[T]] // nil while idle
 	closing    atomic.Bool
+	unwanted   atomic.Bool // ExpireWhere meant it
 	terminated sync.Once
 }
 
@@ -37,15 +39,17 @@ func (p *Pool[T]) construct(ctx context.Context) (*conn[T], error) {
 	if w, ok := ctx.Value(waiterKey{}).(*waiter); ok {
 		w.dialing.Store(true)
 	}
+	c := &conn[T]{pool: p, stray: true}
 	p.mu.Lock()
 	p.connecting++
+	c.gen, c.since = p.gen.Load(), p.partings
 	p.mu.Unlock()
-	c := &conn[T]{pool: p, gen: p.gen.Load(), stray: true}
 	err := p.connect(ctx, c)
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.connecting--
+	p.meant(c, err == nil)
 	p.lastErr = err
 	if err != nil {
 		p.failures++

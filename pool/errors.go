@@ -33,6 +33,9 @@ type ExhaustedError struct {
 	// Own is how many connections the acquirer's own ctx carried where these were
 	// all of the pool's, otherwise 0. There was no wait then.
 	Own int32
+	// Crossed says that all connections were held by acquirers who waited for
+	// another one, the caller among them. There was no wait then.
+	Crossed bool
 	// Holders are those who had connections longest, at most three.
 	Holders []Holder
 	// ConnectErr is the error of the last attempt to connect, where it failed. It
@@ -65,6 +68,12 @@ func (e *ExhaustedError) Error() string {
 	if e.Own > 0 {
 		fmt.Fprintf(&b, "pool: the caller already holds all %d connections of the pool and would wait for itself; "+
 			"use what it holds, or raise MaxSize", e.Own)
+		return b.String()
+	}
+	if e.Crossed {
+		fmt.Fprintf(&b, "pool: all %d connections are held by callers who wait for another one, and none would come back; held longest: ", e.MaxSize)
+		writeHolders(&b, e.Holders)
+		b.WriteString("; use what is held, or raise MaxSize")
 		return b.String()
 	}
 	fmt.Fprintf(&b, "pool: no connection after %v", e.Waited.Round(time.Microsecond))

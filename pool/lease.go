@@ -56,7 +56,7 @@ func (l *Lease[T]) Release() {
 	switch {
 	case p.closed.Load():
 		c.destroy(ReasonShutdown, nil)
-	case c.gen != p.gen.Load():
+	case c.outdated():
 		c.destroy(ReasonExpired, nil)
 	case p.cfg.MaxUses > 0 && c.uses >= p.cfg.MaxUses:
 		c.destroy(ReasonUses, nil)

@@ -6,26 +6,40 @@ import (
 	"github.com/jackc/puddle/v2"
 )
 
+// fillAgain is how soon the upkeep tries again to fill the pool where that
+// failed; each time it waits twice as long, up to HealthCheckPeriod.
+const fillAgain = 100 * time.Millisecond
+
 // maintain is the one goroutine of a pool: it holds MinSize and closes idle
 // connections that are too old. Close waits for it.
 func (p *Pool[T]) maintain() {
 	defer close(p.upkeep)
 	ticker := time.NewTicker(p.cfg.HealthCheckPeriod)
 	defer ticker.Stop()
-	failed := !p.fill()
+	again := time.NewTimer(0)
+	defer again.Stop()
+	wait := time.Duration(0) // 0: filling did not fail
 	for {
+		try := true
 		select {
 		case <-p.closing.Done():
 			return
 		case <-ticker.C:
 			p.sweep()
-			failed = !p.fill()
+			try = wait == 0
+		case <-again.C:
 		case <-p.kick:
-			// After a failure, only the ticker tries again: who waits for a
-			// connection tries by himself, and a server in trouble is left alone.
-			if !failed {
-				failed = !p.fill()
-			}
+			// After a failure, only time tries again: who waits for a connection
+			// tries by himself, and a server in trouble is left alone.
+			try = wait == 0
+		}
+		switch {
+		case !try:
+		case p.fill():
+			wait = 0
+		default:
+			wait = min(max(2*wait, fillAgain), p.cfg.HealthCheckPeriod)
+			again.Reset(wait)
 		}
 	}
 }
@@ -73,7 +87,7 @@ func (p *Pool[T]) sweep() {
 		switch {
 		case p.closed.Load():
 			c.destroy(ReasonShutdown, nil)
-		case c.gen != p.gen.Load():
+		case c.outdated():
 			c.destroy(ReasonExpired, nil)
 			spare--
 		case c.dies > 0 && p.now() >= c.dies:

@@ -99,7 +99,7 @@ func (p *Pool[T]) passBack(c *conn[T]) {
 	switch {
 	case p.closed.Load():
 		c.destroy(ReasonShutdown, nil)
-	case c.gen != p.gen.Load():
+	case c.outdated():
 		c.destroy(ReasonExpired, nil)
 	default:
 		p.putBack(c, false)

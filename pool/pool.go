@@ -44,6 +44,8 @@ type Pool[T any] struct {
 
 	mu         sync.Mutex // guards the following; held only for moments
 	conns      map[*conn[T]]struct{}
+	partings   uint64         // calls of ExpireWhere
+	parted     []func(T) bool // the last of them, while there are connections in the making
 	connecting int32
 	connects   int64
 	failures   int64

@@ -142,4 +142,3 @@ func (p *Pool[T]) Hold(n int32) {
 	default: // upkeep knows already
 	}
 }
-
