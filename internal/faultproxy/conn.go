@@ -24,9 +24,8 @@ type conn struct {
 	identify sync.Once
 	counted  bool // in Proxy.Open; under proxy.mu
 
-	asked  atomic.Bool // SSLRequest or GSSENCRequest has been sent, and the answer has not come
-	answer chan byte   // tells it to up
-	opaque atomic.Bool // the messages are not seen any more
+	asked  atomic.Int64 // SSLRequests and GSSENCRequests that were passed on and have no answer yet
+	opaque atomic.Bool  // the messages are not seen any more
 
 	clientGone  atomic.Bool   // we closed the client's side, and not the server's
 	clientEnded chan struct{} // closed when the client's end has been passed on
@@ -38,7 +37,7 @@ type conn struct {
 func newConn(p *Proxy, client, server net.Conn) *conn {
 	c := &conn{
 		proxy: p, client: client, server: server, since: time.Now(),
-		answer: make(chan byte, 1), clientEnded: make(chan struct{}), done: make(chan struct{}),
+		clientEnded: make(chan struct{}), done: make(chan struct{}),
 	}
 	c.up.init(c, Client, client, server)
 	c.down.init(c, Server, server, client)
@@ -153,12 +152,9 @@ func hangUp(conns ...net.Conn) {
 	for _, c := range conns {
 		closeWrite(c)
 	}
-	deadline := time.Now().Add(drainTime)
+	var waste [16 << 10]byte
 	for _, c := range conns {
-		_ = c.SetReadDeadline(deadline)
-	}
-	var waste [4096]byte
-	for _, c := range conns {
+		_ = c.SetReadDeadline(time.Now().Add(drainTime))
 		for {
 			if _, err := c.Read(waste[:]); err != nil {
 				break

@@ -81,15 +81,14 @@ func (p *pipe) next() (frame, verdict) {
 		return frame{}, unframed
 	}
 	typ := p.buf[p.a]
-	if p.from == Server && p.c.asked.Load() {
-		p.c.asked.Store(false)
-		if typ == 'S' || typ == 'G' {
+	if p.from == Server && p.c.asked.Load() > 0 {
+		p.c.asked.Add(-1)
+		if typ == 'S' || typ == 'G' { // the client goes on when it has heard that
 			p.c.opaque.Store(true)
 			p.c.named(false)
 			p.c.count()
 		}
-		p.c.answer <- typ // there is room: one question at a time
-		if typ != 'E' {   // servers older than TLS answer with an ErrorResponse
+		if typ != 'E' { // servers older than TLS answer with an ErrorResponse
 			return frame{typ: SSLAnswer, total: 1, seen: p.buf[p.a : p.a+1]}, framed
 		}
 	}
@@ -109,14 +108,6 @@ func (p *pipe) next() (frame, verdict) {
 func (p *pipe) nextUntyped() (frame, verdict) {
 	if !p.fill(1) {
 		return frame{}, ended
-	}
-	if p.asking { // what these bytes are depends on the answer
-		select {
-		case <-p.c.answer:
-			p.asking = false
-		case <-p.c.done:
-			return frame{}, ended
-		}
 	}
 	if p.c.opaque.Load() {
 		return frame{}, unframed
@@ -199,8 +190,7 @@ func (p *pipe) note(f *frame) {
 	switch f.typ {
 	case SSLRequest, GSSENCRequest:
 		if !p.swallows() {
-			p.asking = true
-			p.c.asked.Store(true)
+			p.c.asked.Add(1)
 		}
 	case 'P', 'B', 'C':
 		p.known.note(f.typ, f.body())

@@ -46,10 +46,10 @@ func (s *script) SetReadDeadline(time.Time) error { return nil }
 
 // passThrough sends data through one direction, and gives what arrived and the
 // messages that were seen.
-func passThrough(from Side, begun bool, chunk int, data []byte, rules ...Rule) ([]byte, []string) {
-	var seen []string
+func passThrough(from Side, begun bool, chunk int, data []byte, rules ...Rule) (arrived []byte, seen, texts []string) {
 	p := &Proxy{conns: map[*conn]struct{}{}, cfg: Config{Watch: func(m Message) {
 		seen = append(seen, fmt.Sprintf("%q %d", m.Type, m.Length))
+		texts = append(texts, m.Text, m.Name)
 	}}}
 	var set ruleSet
 	for _, r := range rules {
@@ -61,10 +61,9 @@ func passThrough(from Side, begun bool, chunk int, data []byte, rules ...Rule) (
 	c := newConn(p, source, sink)
 	if from == Server {
 		c = newConn(p, sink, source)
-		c.asked.Store(!begun)
-	} else {
-		c.answer = make(chan byte)
-		close(c.answer) // every question is answered, and not by an S
+		if !begun {
+			c.asked.Store(1)
+		}
 	}
 	pipe := c.pipe(from)
 	pipe.begun = begun
@@ -73,7 +72,7 @@ func passThrough(from Side, begun bool, chunk int, data []byte, rules ...Rule) (
 	if len(pipe.buf) != bufferSize || len(pipe.known.statements) > keptNames || len(pipe.known.portals) > keptNames {
 		panic("it keeps more than it may")
 	}
-	return sink.out, seen
+	return sink.out, seen, texts
 }
 
 // framesOf is what passThrough should see, found the simplest way.
@@ -142,28 +141,31 @@ func FuzzFrames(f *testing.F) {
 		}
 		size := int(chunk)%5000 + 1
 		for _, begun := range []bool{false, true} {
-			got, seen := passThrough(from, begun, size, data)
+			got, seen, texts := passThrough(from, begun, size, data)
 			if !bytes.Equal(got, data) {
 				t.Errorf("%d bytes arrived of %d", len(got), len(data))
+			}
+			if _, _, want := passThrough(from, begun, bufferSize, data); !slices.Equal(texts, want) {
+				t.Errorf("begun=%t, chunks of %d: read the texts %q, and in one %q", begun, size, texts, want)
 			}
 			if want := framesOf(from, begun, data); !slices.Equal(seen, want) {
 				t.Errorf("begun=%t, chunks of %d: saw %q, want %q", begun, size, seen, want)
 			}
-			got, _ = passThrough(from, begun, size, data,
+			got, _, _ = passThrough(from, begun, size, data,
 				Rule{Times: -1, Every: 2, Do: Split, Pieces: 5}, Rule{Times: -1, Text: "COMMIT"[:chunk%7], At: Inside, Do: Split},
 				Rule{Times: -1, At: Point(chunk % 3), Do: Stall, For: 1}, Rule{Bytes: int64(chunk), Do: Split}, Rule{Text: "a text that is not there"})
 			if !bytes.Equal(got, data) {
 				t.Errorf("with harmless rules, %d bytes arrived of %d", len(got), len(data))
 			}
-			got, _ = passThrough(from, begun, size, data, Rule{Times: -1, At: Point(chunk % 3), N: int64(chunk % 11), Do: Corrupt})
+			got, _, _ = passThrough(from, begun, size, data, Rule{Times: -1, At: Point(chunk % 3), N: int64(chunk % 11), Do: Corrupt})
 			if len(got) != len(data) {
 				t.Errorf("changed, %d bytes arrived of %d", len(got), len(data))
 			}
-			got, _ = passThrough(from, begun, size, data, Rule{Skip: int(chunk % 5), At: Point(chunk % 3), N: int64(chunk % 11)})
+			got, _, _ = passThrough(from, begun, size, data, Rule{Skip: int(chunk % 5), At: Point(chunk % 3), N: int64(chunk % 11)})
 			if !bytes.HasPrefix(data, got) {
 				t.Errorf("a cut leaves %q of %q", got, data)
 			}
-			got, _ = passThrough(from, begun, size, data, Rule{Times: -1, At: Point(chunk % 3), N: int64(chunk % 11), Do: Swallow})
+			got, _, _ = passThrough(from, begun, size, data, Rule{Times: -1, At: Point(chunk % 3), N: int64(chunk % 11), Do: Swallow})
 			if len(got) > len(data) {
 				t.Errorf("%d bytes arrived of %d", len(got), len(data))
 			}
@@ -179,7 +181,7 @@ func TestNamesAreBounded(t *testing.T) {
 			&pgproto3.Parse{Name: fmt.Sprint("s", i), Query: "x"}, &pgproto3.Bind{DestinationPortal: fmt.Sprint("p", i), PreparedStatement: fmt.Sprint("s", i)},
 		)...)
 	}
-	if _, seen := passThrough(Client, true, 1000, data); len(seen) != 6*keptNames {
+	if _, seen, _ := passThrough(Client, true, 1000, data); len(seen) != 6*keptNames {
 		t.Errorf("saw %d messages", len(seen))
 	}
 }

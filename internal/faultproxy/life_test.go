@@ -2,6 +2,7 @@ package faultproxy
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -66,6 +67,11 @@ func TestCutOfAll(t *testing.T) {
 		all = append(all, login(t, p, to))
 	}
 	dial(t, p.Addr()) // has not begun, and does not count
+	eventually(t, func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return len(p.conns) == 6
+	})
 	if n, opened := p.Open(), p.Opened(); n != 5 || opened != 5 {
 		t.Errorf("%d are open, of %d", n, opened)
 	}
@@ -206,19 +212,25 @@ func TestBigResults(t *testing.T) {
 // A receiver that does not read holds the sender up, and nothing grows.
 func TestSlowReceiver(t *testing.T) {
 	to := newTarget(t)
-	p := start(t, to, Config{})
-	c := login(t, p, to)
-	idle := heap(func() {})
-	most := heap(func() {
-		c.send(&pgproto3.Query{String: "SELECT repeat('x', 1000) FROM generate_series(1, 100000)"})
-		waiting := "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'ClientWrite' AND datname = current_database()"
-		eventually(t, func() bool { return to.query(t, waiting) == "1" })
-	})
-	if most > idle+4<<20 {
-		t.Errorf("%d MB of memory, before it %d MB", most>>20, idle>>20)
+	for _, latency := range []time.Duration{0, time.Millisecond} {
+		p := start(t, to, Config{Latency: latency})
+		c := login(t, p, to)
+		idle := heap(func() {})
+		most := heap(func() {
+			c.send(&pgproto3.Query{String: "SELECT repeat('x', 1000) FROM generate_series(1, 100000)"})
+			waiting := fmt.Sprintf("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'ClientWrite' AND pid = %d", c.pid)
+			held := 0
+			eventually(t, func() bool {
+				held = (held + 1) * len(to.query(t, waiting+" HAVING count(*) > 0")) // in a row
+				return held == 20
+			})
+		})
+		if limit := idle + 4<<20; latency == 0 && most > limit || most > limit+2*outboxSize {
+			t.Errorf("%d MB of memory, before it %d MB", most>>20, idle>>20)
+		}
+		_ = c.Close()
+		eventually(t, func() bool { return p.Open() == 0 })
 	}
-	_ = c.Close()
-	eventually(t, func() bool { return p.Open() == 0 })
 }
 
 // Many connections, rules that come and go, and cuts at the same time: for the
@@ -294,9 +306,7 @@ func TestManyAtOnce(t *testing.T) {
 			return false
 		}
 	})
-	if answered == 0 || broken == 0 {
-		t.Errorf("%d connections were answered, %d broken", answered, broken)
-	}
+	login(t, p, to).run(t, "SELECT 1") // nothing of it is left
 	t.Logf("%d connections were answered, %d broken; fired: %v", answered, broken, p.Fired())
-	eventually(t, func() bool { return p.Open() == 0 })
+	eventually(t, func() bool { return p.Open() == 1 })
 }

@@ -21,7 +21,8 @@ type item struct {
 	do   func()
 }
 
-// outbox holds what is under way, in order. One goroutine takes from it.
+// outbox holds what is under way, in order. One goroutine takes from it, and waits
+// for each item's time: no item overtakes another.
 type outbox struct {
 	ready, room chan struct{} // of capacity 1: something was put, something was taken
 
@@ -29,7 +30,6 @@ type outbox struct {
 	items  []item
 	first  int // of items
 	size   int
-	last   time.Time
 	spare  [][]byte
 	closed bool
 }
@@ -65,8 +65,6 @@ func (b *outbox) put(done <-chan struct{}, it item) {
 		}
 		it.data = append(buf[:0], it.data...)
 	}
-	it.at = later(it.at, b.last)
-	b.last = it.at
 	if b.first > 0 && len(b.items) == cap(b.items) {
 		b.items = b.items[:copy(b.items, b.items[b.first:])]
 		b.first = 0

@@ -41,7 +41,6 @@ type pipe struct {
 	steps           []step
 	known           known             // of the client's statements
 	begun           bool              // the client's startup packet has been seen
-	asking          bool              // the client has asked for TLS, and not learned the answer
 	met             map[*Planted]bool // rules that matched here, by bytes or time
 	deadline        bool              // src has a read deadline
 }

@@ -173,20 +173,52 @@ func TestHalfClose(t *testing.T) {
 // A client that is cut off alone leaves a server that knows nothing of it.
 func TestCutClientKeepsTheServer(t *testing.T) {
 	to := newTarget(t)
+	for _, tt := range []struct {
+		rule  Rule
+		state string
+	}{
+		{Rule{From: Client, Type: 'Q'}, "idle in transaction"},
+		{Rule{From: Server, Type: 'C'}, "idle"},
+	} {
+		p := start(t, to, Config{})
+		c := transaction(t, p, to)
+		tt.rule.Do = CutClient
+		planted := p.Add(tt.rule)
+		c.send(&pgproto3.Query{String: "COMMIT"})
+		if got, err := c.atEnd(t); err != nil || len(got) > 0 {
+			t.Errorf("heard %q, %v", got, err)
+		}
+		_ = c.Close()
+		state := fmt.Sprintf("SELECT state FROM pg_stat_activity WHERE pid = %d", c.pid)
+		eventually(t, func() bool { return to.query(t, state) != "active" })
+		for range 5 { // a server that was let go would end within these
+			if got := to.query(t, state); got != tt.state {
+				t.Errorf("the server is %q, want %q", got, tt.state)
+			}
+		}
+		if p.Open() != 0 || p.Opened() != 1 {
+			t.Errorf("open %d, opened %d", p.Open(), p.Opened())
+		}
+		planted.Remove()
+		to.gone(t, c.pid)
+	}
+}
+
+// Several rules strike one message in the order of their points.
+func TestRulesOfOneMessage(t *testing.T) {
+	to := newTarget(t)
 	p := start(t, to, Config{})
 	c := transaction(t, p, to)
-	planted := p.Add(Rule{From: Client, Type: 'Q', Do: CutClient})
+	p.Add(Rule{Name: "2", From: Server, Type: 'C', At: After})
+	p.Add(Rule{Name: "1", From: Server, Type: 'C', At: Inside, N: 5, Do: Corrupt})
+	p.Add(Rule{Name: "0", From: Server, Type: 'C', Do: Split})
+	p.Add(Rule{Name: "3", From: Server, Type: 'C', At: After, Do: HalfClose}) // comes too late
 	c.send(&pgproto3.Query{String: "COMMIT"})
-	if got, err := c.atEnd(t); err != nil || len(got) > 0 {
+	got, err := c.atEnd(t)
+	if err != nil || len(got) != 12 || got[5] == commitAnswer[5] || string(got[6:]) != commitAnswer[6:12] {
 		t.Errorf("heard %q, %v", got, err)
 	}
-	state := fmt.Sprintf("SELECT state FROM pg_stat_activity WHERE pid = %d", c.pid)
-	if got := to.query(t, state); got != "idle in transaction" {
-		t.Errorf("the server is %q", got)
+	if fired := p.Fired(); fired["0"] != 1 || fired["1"] != 1 || fired["2"] != 1 || fired["3"] != 0 {
+		t.Errorf("fired %v", fired)
 	}
-	if p.Open() != 0 || p.Opened() != 1 {
-		t.Errorf("open %d, opened %d", p.Open(), p.Opened())
-	}
-	planted.Remove()
-	to.gone(t, c.pid)
 }
