@@ -2,32 +2,30 @@ package edgedb
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/duetdb/duet"
+	"github.com/duetdb/duet/internal/committoken"
 )
 
-// commit commits, or says why not.
+// commit commits, or says why not. Where the answer is lost, it finds out what
+// became of the transaction.
 func (t *transaction) commit(ctx context.Context) error {
 	t.mu.Lock()
 	failed, dead, busy, w := t.failed, t.dead, t.busy, t.work
+	t.ended = t.ended || !busy && failed == nil
 	t.mu.Unlock()
-	if busy {
+	switch {
+	case busy:
 		_ = t.finish(ctx)
 		return simpleError(duet.KindInvalidArgument, duet.PhaseCommit, "", "the transaction was ended while it was in use by another goroutine; it was rolled back")
-	}
-	if dead != nil && failed == dead {
+	case dead != nil && failed == dead:
 		_ = t.finish(ctx)
 		return dead
-	}
-	if failed != nil {
+	case failed != nil:
 		_ = t.finish(ctx)
 		return swallowedError(failed)
 	}
-	t.mu.Lock()
-	t.ended = true
-	t.mu.Unlock()
 	defer t.giveBack()
 	if w == nil {
 		return nil // nothing was asked of the server
@@ -43,52 +41,84 @@ func (t *transaction) commit(ctx context.Context) error {
 		ctx, stop = context.WithTimeout(ctx, timeout)
 		defer stop()
 	}
-	return t.sendCommit(ctx, w)
+	if err := t.leaveToken(ctx); err != nil {
+		t.undo(ctx)
+		return err
+	}
+	lost, err := t.sendCommit(ctx, w)
+	switch {
+	case lost != nil:
+		return t.outcome(ctx, lost)
+	case err == nil && t.token != (committoken.Token{}):
+		t.giveBack()
+		t.db.prune()
+	}
+	return err
 }
 
-// sendCommit has COMMIT sent and waits for its answer.
-func (t *transaction) sendCommit(ctx context.Context, w *txWork) error {
+// lostCommit is a COMMIT that was sent, and to which there is no answer, or none
+// that tells.
+type lostCommit struct {
+	err     error           // why
+	since   time.Time       // when it was missed
+	pending <-chan struct{} // closed when the answer comes after all; nil where it cannot
+}
+
+// sendCommit has COMMIT sent and waits for its answer: the error it gives, or
+// that it was lost.
+func (t *transaction) sendCommit(ctx context.Context, w *txWork) (*lostCommit, error) {
+	grace := t.grace()
 	j := &txJob{verb: txCommit}
 	if deadline, ok := ctx.Deadline(); ok { // its answer matters even to those who have gone
-		if j.deadline = time.Now().Add(commitPatience); deadline.After(j.deadline) {
-			j.deadline = deadline
+		if j.deadline = time.Now().Add(commitPatience); deadline.Add(grace).After(j.deadline) {
+			j.deadline = deadline.Add(grace)
 		}
 	}
 	w.send(j)
 	select {
 	case <-w.done:
-		return t.committed(ctx, w)
+		return t.answered(w)
 	case <-ctx.Done():
 	case <-w.slot.cut:
 	}
-	err := ctx.Err()
-	if err == nil {
-		err = errCut("")
+	lost := &lostCommit{err: ctx.Err(), since: time.Now(), pending: w.done}
+	if lost.err == nil {
+		lost.err = errCut("")
 	}
 	if j.state.CompareAndSwap(workRuns, workLeft) {
-		return serverError(err, "", duet.PhaseCommit) // it will be rolled back
+		return nil, serverError(lost.err, "", duet.PhaseCommit) // it will be rolled back
+	}
+	if t.token != (committoken.Token{}) {
+		grace /= 2 // the other half is for looking
+	}
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case <-w.done:
+		return t.answered(w)
+	default:
 	}
 	select {
 	case <-w.done:
-		return t.committed(ctx, w)
-	default:
+		return t.answered(w)
+	case <-timer.C:
 		w.slot.watchUntil(j.deadline)
-		return t.commitLost(ctx, err)
+		return lost, nil
 	}
 }
 
-// committed judges how a transaction ended that was to be committed.
-func (t *transaction) committed(ctx context.Context, w *txWork) error {
+// answered judges how a transaction ended that was to be committed.
+func (t *transaction) answered(w *txWork) (*lostCommit, error) {
 	err := w.end.err
 	switch {
 	case !w.committing: // the pool took the connection away before
-		return errCut("")
+		return nil, errCut("")
 	case err == nil:
-		return nil
+		return nil, nil
 	case !w.unsent && (connectionLost(err) || !refusesCommit(err)):
-		return t.commitLost(ctx, err)
+		return &lostCommit{err: err, since: time.Now()}, nil
 	}
-	return serverError(err, "", duet.PhaseCommit)
+	return nil, serverError(err, "", duet.PhaseCommit)
 }
 
 // refusesCommit says that an error of the server's means that nothing was applied.
@@ -101,25 +131,6 @@ func refusesCommit(err error) bool {
 		return true
 	}
 	return false
-}
-
-// commitLost is the error of a COMMIT without an answer.
-func (t *transaction) commitLost(ctx context.Context, err error) error {
-	e := &duet.Error{
-		Kind: duet.KindCommitUnknown, Backend: backendName, Phase: duet.PhaseCommit,
-		Message: "COMMIT was sent and its answer was lost: the transaction may or may not have been applied",
-		Err:     err,
-	}
-	if made, ok := errors.AsType[*duet.Error](serverError(err, "", duet.PhaseCommit)); ok && made.Kind != duet.KindClosed {
-		e.Err = made.Err
-		if made.Err == nil {
-			e.Err = made
-		}
-	}
-	if hook := t.db.cfg.Hooks.CommitResolved; hook != nil {
-		hook(ctx, duet.CommitInfo{Name: t.view.opt.Name, Err: e})
-	}
-	return e
 }
 
 // swallowedError says that a closure returned nil although a statement had

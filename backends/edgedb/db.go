@@ -9,6 +9,7 @@ import (
 
 	"github.com/duetdb/duet"
 	"github.com/duetdb/duet/backends/edgedb/decode"
+	"github.com/duetdb/duet/internal/committoken"
 	"github.com/duetdb/duet/pool"
 	"github.com/duetdb/duet/retry"
 )
@@ -23,6 +24,9 @@ type db struct {
 	texts   texts
 	budget  retry.Budget
 	version atomic.Pointer[string]
+
+	pruner  committoken.Pruner
+	pruning pruning
 }
 
 // Connect makes a client for the EdgeDB or Gel server that connString, the
@@ -303,6 +307,7 @@ var abilities = duet.Abilities(duet.DeferrableTx, duet.GlobalVariables, duet.Mod
 // close drains the pool, bounded by ctx.
 func (d *db) close(ctx context.Context) error {
 	err := d.pool.Close(ctx)
+	d.pruning.end()
 	if err == nil || errors.Is(err, pool.ErrClosed) {
 		return nil
 	}

@@ -34,8 +34,26 @@
 // runs over a read-only view, or is a plain select without calls of functions, or
 // was given to Query or QueryJSON and the server has said that it only reads.
 // Others fail with ErrUnavailable and [duet.OutcomeUnknown], and are run again
-// with [duet.Options].Idempotent alone. A COMMIT is taken for refused only where
-// the server says so of the transaction; its other errors are ErrCommitUnknown.
+// with [duet.Options].Idempotent alone.
+//
+// # Lost commits
+//
+// A COMMIT is taken for refused only where the server says so of the transaction.
+// After any other error, and where its answer is lost, the outcome is looked up if
+// [duet.Options].ExactlyOnce is on, and ErrCommitUnknown if it is not. Where the
+// transaction certainly only read, nothing was applied, and it is ErrUnavailable.
+//
+// With ExactlyOnce, a transaction inserts its token just before COMMIT, in a round
+// trip of its own: edgedb-go cannot send both at once. That needs the type which
+// [CreateCommitTokens] makes. The look is a transaction on another connection of the
+// pool; where the lost one is lent by Acquire, on one in its place. It waits for a
+// server that is gone, and for a transaction that is still deciding: for 30 seconds
+// while ctx lasts. Old tokens are deleted in the background, each ten minutes at
+// most, over a connection of the pool.
+//
+// Where ctx, or [duet.Options].Timeout, ends while COMMIT is under way, the call
+// does not return at once: the answer is awaited for CommitGrace more. With a token,
+// half of that is kept for looking it up.
 //
 // # Changes of the schema
 //

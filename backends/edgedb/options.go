@@ -4,11 +4,24 @@ import "github.com/duetdb/duet"
 
 // unsupportedOptions reports options that EdgeDB, or edgedb-go, cannot honour.
 func unsupportedOptions(o *duet.Options) error {
+	refuse := func(message string) error { return simpleError(duet.KindUnsupported, duet.PhasePrepare, "", message) }
 	switch o.Isolation {
 	case duet.IsolationUnset, duet.IsolationDefault, duet.Serializable:
-		return nil
+	default:
+		return refuse("EdgeDB's transactions are serializable: " + o.Isolation.String() + " is not to be had")
 	}
-	return simpleError(duet.KindUnsupported, duet.PhasePrepare, "", "EdgeDB's transactions are serializable: "+o.Isolation.String()+" is not to be had")
+	if o.TransactionID == duet.On {
+		return refuse("EdgeDB does not tell what became of a transaction's id: ExactlyOnce does what TransactionID does elsewhere")
+	}
+	if o.ExactlyOnce == duet.On && aliased(o, "") && aliased(o, "default") {
+		return refuse("ExactlyOnce cannot name the type CommitToken where both \"\" and \"default\" are module aliases")
+	}
+	return nil
+}
+
+func aliased(o *duet.Options, module string) bool {
+	_, ok := o.ModuleAliases[module]
+	return ok
 }
 
 // kindFor is the kind of connection that transactions with these options need.

@@ -181,12 +181,33 @@ func (s *slot) whenIdle(f func()) bool {
 	return true
 }
 
+// running says whether the connection is in use.
+func (s *slot) running() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.busy
+}
+
 // lose notes that the connection cannot be used any more.
 func (s *slot) lose(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.lost == nil {
 		s.lost = err
+	}
+}
+
+// hangUp closes a lost connection that is not in use, though it stays lent: what is
+// open on it, on the server, ends.
+func (s *slot) hangUp() {
+	s.mu.Lock()
+	var gone session
+	if !s.busy && s.lost != nil {
+		gone, s.session = s.session, nil
+	}
+	s.mu.Unlock()
+	if gone != nil {
+		closeWithin(context.Background(), gone, closePatience)
 	}
 }
 

@@ -218,10 +218,12 @@ func (t *transaction) undo(ctx context.Context) {
 	w.slot.watchUntil(deadline)
 }
 
-// giveBack returns the connection, once nothing is running on it.
+// giveBack returns the connection, once nothing is running on it. Doing it again
+// does nothing.
 func (t *transaction) giveBack() {
 	t.mu.Lock()
 	lease := t.lease
+	t.lease = nil
 	t.mu.Unlock()
 	if lease != nil {
 		t.db.release(lease)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/duetdb/duet"
 	"github.com/duetdb/duet/backends/edgedb/decode"
+	"github.com/duetdb/duet/internal/committoken"
 	"github.com/duetdb/duet/pool"
 )
 
@@ -15,16 +16,20 @@ import (
 // has died idle moves to another.
 type transaction struct {
 	db    *db
-	lease *pool.Lease[*slot] // nil on a lent connection
+	lease *pool.Lease[*slot] // nil on a lent connection, and once it was given back
+	lent  bool               // on a connection that Acquire has lent
+	quiet bool               // it looks for the outcome of another one
 	slot  *slot
 	view  *view
 
 	mu     sync.Mutex
-	work   *txWork // nil before the first statement
+	work   *txWork           // nil before the first statement
+	token  committoken.Token // left beside its work; zero where it was not
 	busy   bool
 	ended  bool
 	moved  bool  // to another connection than it began with
 	adrift bool  // a call was left while the server was at it
+	writes bool  // something was asked for that may write
 	failed error // the first statement that failed
 	dead   error // why nothing can run in it any more
 }
@@ -43,7 +48,7 @@ func newTx(t *transaction, v *view) *tx {
 }
 
 func newTransaction(d *db, lease *pool.Lease[*slot], s *slot, v *view) *tx {
-	return newTx(&transaction{db: d, lease: lease, slot: s, view: v}, v)
+	return newTx(&transaction{db: d, lease: lease, lent: lease == nil, slot: s, view: v}, v)
 }
 
 // enter takes the transaction for one call.
@@ -127,6 +132,7 @@ func (t *transaction) exec(ctx context.Context, k *call) (reply, error) {
 	if err != nil {
 		return reply{}, k.failure(err, false)
 	}
+	t.writes = t.writes || !k.harmless()
 	r := new(reply)
 	j := &txJob{done: make(chan struct{})}
 	j.deadline, _ = ctx.Deadline()
@@ -178,7 +184,7 @@ func (t *transaction) start(ctx context.Context, cmd string) (*txWork, error) {
 		if again && isStateMismatch(err) && moves < maxMoves {
 			continue
 		}
-		if again && dead && t.lease != nil && duet.KindOf(err) == duet.KindUnavailable && !t.slot.fit() && t.move(ctx) == nil {
+		if again && dead && !t.lent && duet.KindOf(err) == duet.KindUnavailable && !t.slot.fit() && t.move(ctx) == nil {
 			continue
 		}
 		t.kill(err, left)
@@ -196,7 +202,9 @@ func (t *transaction) move(ctx context.Context) error {
 	dead, ended := t.lease, t.ended
 	t.lease = nil
 	t.mu.Unlock()
-	dead.Destroy()
+	if dead != nil {
+		dead.Destroy()
+	}
 	if ended {
 		return errMoved
 	}
@@ -235,6 +243,9 @@ func marked(ctx context.Context) context.Context {
 func (x *tx) With(over duet.Options) duet.Tx {
 	merged := x.view.opt.Merge(over)
 	v := &view{opt: merged, kind: x.view.kind, state: x.view.state, bad: x.view.bad}
+	if v.bad == nil {
+		v.bad = unsupportedOptions(&merged)
+	}
 	switch {
 	case over.Isolation != duet.IsolationUnset || over.Access != duet.AccessUnset || over.Deferrable != duet.Unset:
 		v.bad = simpleError(duet.KindInvalidArgument, duet.PhasePrepare, "", "Isolation, Access and Deferrable cannot be changed inside a transaction: set them before it begins")

@@ -145,7 +145,7 @@ var (
 	aliasPattern = regexp.MustCompile(`\b(\w+)::\w+\(`)
 	knownModules = map[string]bool{"std": true, "sys": true, "cal": true, "math": true, "schema": true, "cfg": true, "default": true}
 	namePattern  = regexp.MustCompile(`filter \.name = `)
-	tablePattern = regexp.MustCompile(`(?i)\b(?:INTO|UPDATE|FROM) duet_conformance\.(\w+)`)
+	tablePattern = regexp.MustCompile(`(?i)\b(?:INTO|UPDATE|FROM) duet(?:_conformance)?\.(\w+)`)
 )
 
 // commandsOf makes the SQL twin's commands.
@@ -184,11 +184,11 @@ func (p *plan) giveIDs(ws []word) {
 		return
 	}
 	table := tables[len(tables)-1][1]
-	if m := regexp.MustCompile(`(?i)\bINSERT INTO duet_conformance\.(\w+)`).FindStringSubmatch(last.text); m != nil {
+	if m := regexp.MustCompile(`(?i)\bINSERT INTO duet(?:_conformance)?\.(\w+)`).FindStringSubmatch(last.text); m != nil {
 		table = m[1]
 	}
 	id := "id"
-	if table == "claim" { // the twin's table has no id
+	if table == "claim" || table == "commit_token" { // the twin's table has no id
 		id = "gen_random_uuid() AS id"
 	}
 	last.text += " RETURNING " + id
@@ -204,12 +204,18 @@ func (p *plan) giveIDs(ws []word) {
 	}
 }
 
-// objectName is the object type of a table of the twins' schema.
+// objectName is the object type of a table of the twins' schemas.
 func objectName(table string) string {
 	if table == "" {
 		return ""
 	}
-	return "default::" + strings.ToUpper(table[:1]) + table[1:]
+	name := "default::"
+	for part := range strings.SplitSeq(table, "_") {
+		if part != "" {
+			name += strings.ToUpper(part[:1]) + part[1:]
+		}
+	}
+	return name
 }
 
 // describe makes the descriptors in all formats and versions.

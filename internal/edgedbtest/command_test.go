@@ -294,7 +294,7 @@ func TestSchemaMadeAnew(t *testing.T) {
 				t.Errorf("round %d: %+v", round, account)
 			}
 		}
-		run(t, a, "drop_claim", "drop_transfer", "drop_account", "drop_color", "drop_tenant")
+		run(t, a, "drop_claim", "drop_transfer", "drop_account", "drop_color", "drop_tenant", "drop_commit_token")
 		if err := b.Execute(ctx, text(t, "insert_red"), "ada", int64(1)); err == nil {
 			t.Error("an account was inserted without a schema")
 		}

@@ -53,6 +53,7 @@ type Fault struct {
 // faults are the faults of a server.
 type faults struct {
 	any atomic.Int32 // how many there are: the hot path looks here only
+	hit atomic.Int64 // how often one has struck
 	mu  sync.Mutex
 	all []*Fault
 }
@@ -72,6 +73,9 @@ func (s *Server) Inject(f Fault) (remove func()) {
 	s.faults.any.Store(int32(len(s.faults.all)))
 	return func() { s.faults.remove(planted) }
 }
+
+// Struck counts how often faults of Inject have struck.
+func (s *Server) Struck() int64 { return s.faults.hit.Load() }
 
 func (fs *faults) remove(f *Fault) {
 	fs.mu.Lock()
@@ -110,6 +114,7 @@ func (fs *faults) strikes(at Point, branch string, typ byte, text string) *Fault
 			continue
 		}
 		struck := *f
+		fs.hit.Add(1)
 		if f.Times > 0 {
 			if f.Times--; f.Times == 0 {
 				fs.drop(f)

@@ -68,7 +68,7 @@ func run(t testing.TB, c *edgedb.Client, names ...string) {
 // setUp makes the suite's schema.
 func setUp(t testing.TB, c *edgedb.Client) {
 	t.Helper()
-	run(t, c, "setup_color", "setup_account", "setup_transfer", "setup_claim", "setup_tenant")
+	run(t, c, "setup_color", "setup_account", "setup_transfer", "setup_claim", "setup_commit_token", "setup_tenant")
 }
 
 // branch makes a branch with the suite's schema.

@@ -65,7 +65,7 @@ var sqlStates = map[string]uint32{
 }
 
 // constraintName takes the column out of account_name_key and account_balance_min.
-var constraintName = regexp.MustCompile(`^[a-z]+_([a-z]+)_(?:key|min|check)$`)
+var constraintName = regexp.MustCompile(`^[a-z_]+_([a-z]+)_(?:key|min|check)$`)
 
 // constraint is the violation of a constraint on a property.
 func constraint(e *wire.ServerError, kind, message string) *Error {
@@ -126,8 +126,8 @@ func edgeDBTypes(message string) string {
 }
 
 var (
-	quotedName   = regexp.MustCompile(`"(?:duet_conformance\.)?(\w+)"`)
-	droppedTable = regexp.MustCompile(`^cannot drop table (?:duet_conformance\.)?(\w+)`)
+	quotedName   = regexp.MustCompile(`"(?:duet_conformance\.|duet\.)?(\w+)"`)
+	droppedTable = regexp.MustCompile(`^cannot drop table (?:duet_conformance\.|duet\.)?(\w+)`)
 )
 
 // schemaError is a table or type that is missing, or there twice.

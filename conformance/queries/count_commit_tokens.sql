@@ -1,0 +1,3 @@
+-- name: count_commit_tokens
+-- result: one int64
+SELECT count(*) AS "?column?" FROM duet.commit_token

@@ -1,0 +1,3 @@
+# name: drop_commit_token
+# result: none
+drop type CommitToken

@@ -1,0 +1,4 @@
+-- name: insert_commit_token_qualified
+-- args: token uuid
+-- result: none
+INSERT INTO duet.commit_token (token) VALUES ($1)
