@@ -23,11 +23,13 @@ type defect struct {
 	close        func(c duet.Client, ctx context.Context) error
 	ping         func(c duet.Client, ctx context.Context) error
 	retryingTx   func(c duet.Client, ctx context.Context, fn closure) error
+	rawTx        func(run func(context.Context, closure) error, ctx context.Context, fn closure) error // of clients and connections
 	closure      func(fn closure) closure
 	tx           func(tx duet.Tx, c duet.Client) duet.Tx
 	nested       func(tx duet.Tx, ctx context.Context, fn closure) error
 	commit       func(tx duet.OpenTx, ctx context.Context) error
 	rollback     func(tx duet.OpenTx, ctx context.Context) error
+	hangs        bool // scenarios that find it run into the end of their time
 }
 
 type closure = func(context.Context, duet.Tx) error
@@ -152,7 +154,15 @@ func (b *brokenClient) RetryingTx(ctx context.Context, fn func(context.Context, 
 }
 
 func (b *brokenClient) RawTx(ctx context.Context, fn func(context.Context, duet.Tx) error) error {
-	return b.d.error(b.Client.RawTx(ctx, b.wrap(fn)))
+	return b.d.raw(b.Client.RawTx, ctx, b.wrap(fn))
+}
+
+// raw runs a RawTx with the defect.
+func (d *defect) raw(run func(context.Context, func(context.Context, duet.Tx) error) error, ctx context.Context, fn closure) error {
+	if d.rawTx != nil {
+		return d.error(d.rawTx(run, ctx, fn))
+	}
+	return d.error(run(ctx, fn))
 }
 
 // wrap gives a closure a Tx with the defect.
@@ -246,6 +256,10 @@ func (b *brokenOpenTx) Nested(ctx context.Context, fn func(context.Context, duet
 type brokenConn struct {
 	querier
 	connRest
+}
+
+func (b *brokenConn) RawTx(ctx context.Context, fn func(context.Context, duet.Tx) error) error {
+	return b.d.raw(b.Conn.RawTx, ctx, fn)
 }
 
 func (b *brokenConn) With(o duet.Options) duet.Conn {

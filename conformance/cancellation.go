@@ -33,7 +33,10 @@ func ctxEndedBefore(ctx context.Context, t *T) {
 	var n []int64
 	var v int64
 	var out []byte
-	check := func(what string, err error) { wantErr(t, what, err, context.Canceled) }
+	check := func(what string, err error) {
+		wantErr(t, what, err, context.Canceled)
+		want(t, what+": the error's backend", details(t, what, err).Backend, t.Backend().Name)
+	}
 	check("Query", c.Query(ended, t.Text("one"), &n))
 	check("QueryOne", c.QueryOne(ended, t.Text("one"), &v))
 	check("QueryJSON", c.QueryJSON(ended, t.Text("one"), &out))

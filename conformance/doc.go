@@ -23,8 +23,9 @@
 // A program calls [RunAll] and gets a [Report]. Both own the tables of the
 // database (PostgreSQL: the schema duet_conformance; EdgeDB: Account, Transfer,
 // Claim, Color, tenant, as schema.edgeql has them) while they run: they drop them
-// at the start, whatever a run that was broken off has left, and at the end. One
-// suite at a time may run in a database.
+// at the start, whatever a run that was broken off has left, and at the end. The
+// place of commit tokens (duet.commit_token, CommitToken) they make and drop only
+// where it is not there. One suite at a time may run in a database.
 //
 // Target.Kill ends connections from outside. PostgreSQL can do that itself;
 // [Relays] does it for a server that cannot.

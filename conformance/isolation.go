@@ -20,6 +20,7 @@ func isolationScenarios() []Scenario {
 		{ID: "isolation/own-writes", Promise: "A transaction reads its own writes, and nobody else does.", Run: ownWrites},
 		{ID: "isolation/lost-update", Promise: "Concurrent read-modify-write under RetryingTx loses no update.", Run: lostUpdate},
 		{ID: "isolation/write-skew", Promise: "Write skew under RetryingTx is prevented.", Run: writeSkew},
+		{ID: "isolation/on-call", Promise: "What each of many transactions holds to by itself, they hold to together: somebody is always on call.", Run: onCall},
 	}
 }
 

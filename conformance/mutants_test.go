@@ -76,7 +76,7 @@ func (r runaway) Execute(ctx context.Context, cmd string, args ...any) (duet.Res
 // mutants are the defects, each with the subjects to run and what must fail.
 func mutants() map[string]mutant {
 	all := map[string]mutant{}
-	for _, group := range []map[string]mutant{resultMutants(), errorMutants(), transactionMutants(), otherMutants()} {
+	for _, group := range []map[string]mutant{resultMutants(), errorMutants(), transactionMutants(), loopMutants(), otherMutants()} {
 		maps.Copy(all, group)
 	}
 	return all
@@ -121,7 +121,7 @@ func resultMutants() map[string]mutant {
 				old.Elem().Set(reflect.AppendSlice(old.Elem(), fresh.Elem()))
 				return nil
 			},
-		}, "structs/,retries/", []string{"structs/reset-slice", "structs/empty-result", "retries/destinations"}},
+		}, "structs/,retries/,attempts/destinations", []string{"structs/reset-slice", "structs/empty-result", "retries/destinations", "attempts/destinations"}},
 		"no rows are a nil slice": {defect{
 			query: func(q duet.Querier, ctx context.Context, cmd string, out any, args []any) error {
 				err := q.Query(ctx, cmd, out, args...)
@@ -190,7 +190,7 @@ func errorMutants() map[string]mutant {
 	kinds := []string{"errors/unique", "errors/foreign-key", "errors/not-null", "errors/check", "errors/syntax", "errors/undefined"}
 	return map[string]mutant{
 		"errors have no kind": {defect{fail: change(func(e *duet.Error) { e.Kind = duet.KindOther })},
-			"errors/", append(slices.Clone(kinds), "errors/every-method", "errors/command-kept", "errors/syntax-position")},
+			"errors/,once/tokens", append(slices.Clone(kinds), "once/tokens", "errors/every-method", "errors/command-kept", "errors/syntax-position")},
 		"errors have no command": {defect{fail: change(func(e *duet.Error) { e.Command = "" })}, "errors/command-kept", []string{"errors/command-kept"}},
 		"errors have no code":    {defect{fail: change(func(e *duet.Error) { e.Code = "" })}, "errors/unique,errors/invalid-value", []string{"errors/unique", "errors/invalid-value"}},
 		"positions count bytes": {defect{fail: change(func(e *duet.Error) {
@@ -223,19 +223,9 @@ func transactionMutants() map[string]mutant {
 				return err
 			},
 		}, "transactions/,begin/", []string{"transactions/deferred-error"}},
-		"a swallowed error is success": {defect{
-			retryingTx: func(c duet.Client, ctx context.Context, fn closure) error {
-				var last error
-				err := c.RetryingTx(ctx, func(ctx context.Context, tx duet.Tx) error {
-					last = fn(ctx, tx)
-					return last
-				})
-				if last == nil {
-					return nil
-				}
-				return err
-			},
-		}, "transactions/", []string{"transactions/swallowed-error", "transactions/deferred-error"}},
+		"a swallowed error is success": {defect{retryingTx: retrying(swallowing)}, "transactions/,random/," + swallowedAnywhere,
+			[]string{"random/closures", "transactions/swallowed-error", "transactions/deferred-error",
+				"swallowed/every-call", "swallowed/last", "swallowed/rows", "swallowed/before-nested"}},
 		"a panic becomes an error": {defect{
 			closure: func(fn closure) closure {
 				return func(ctx context.Context, tx duet.Tx) (err error) {
@@ -247,7 +237,7 @@ func transactionMutants() map[string]mutant {
 					return fn(ctx, tx)
 				}
 			},
-		}, "transactions/", []string{"transactions/panic"}},
+		}, "transactions/,panics/", []string{"transactions/panic", "panics/values", "panics/later-attempt", "panics/midway", "panics/nested"}},
 		"fn's error is lost": {defect{
 			closure: func(fn closure) closure {
 				return func(ctx context.Context, tx duet.Tx) error {
@@ -275,24 +265,29 @@ func transactionMutants() map[string]mutant {
 			retryingTx: func(c duet.Client, ctx context.Context, fn closure) error {
 				return c.With(duet.Options{Isolation: duet.Serializable}).RawTx(ctx, fn)
 			},
-		}, "retries/,isolation/serializable,isolation/lost", []string{
+		}, "retries/,attempts/,once/conflicts,isolation/serializable,isolation/lost", []string{
+			"once/conflicts",
 			"isolation/lost-update", "retries/conflict-at-statement", "retries/conflict-at-commit", "retries/hook", "retries/bounded",
 			"retries/earlier-errors", "retries/destinations", "retries/swallowed-conflict", "retries/result", "retries/ctx-ends-waiting", "retries/deadlock",
+			"attempts/message", "attempts/all-errors", "attempts/kinds", "attempts/own-error", "attempts/destinations", "attempts/fresh",
+			"attempts/killed-before-commit", "attempts/ctx-between", "attempts/ctx-in-later", "attempts/ctx-waiting-for-pool",
 		}},
 		"RetryingTx is read committed": {defect{
 			retryingTx: func(c duet.Client, ctx context.Context, fn closure) error {
 				return c.With(duet.Options{Isolation: duet.ReadCommitted}).RetryingTx(ctx, fn)
 			},
-		}, "isolation/", []string{"isolation/serializable", "isolation/repeatable-read", "isolation/snapshot", "isolation/lost-update", "isolation/write-skew"}},
+		}, "isolation/", []string{"isolation/serializable", "isolation/repeatable-read", "isolation/snapshot", "isolation/lost-update", "isolation/write-skew",
+			"isolation/on-call"}},
 		"Options.Retry is ignored": {defect{options: func(o duet.Options) duet.Options { o.Retry = nil; return o }},
 			"retries/", []string{"retries/bounded"}},
 		"Options.Access is ignored": {defect{options: func(o duet.Options) duet.Options { o.Access = duet.AccessUnset; return o }},
 			"transactions/,isolation/", []string{"transactions/read-only", "transactions/options-inside"}},
 		"a Tx goes on outside of its transaction": {defect{tx: func(tx duet.Tx, c duet.Client) duet.Tx { return runaway{tx, c} }},
-			"transactions/", []string{"transactions/used-after-end"}},
+			"transactions/,handles/,attempts/fresh", []string{"transactions/used-after-end", "handles/lent-on", "handles/from-others", "handles/running-on",
+				"handles/dead", "handles/dead-then-ended", "attempts/fresh"}},
 		"Nested has no savepoint": {defect{
 			nested: func(tx duet.Tx, ctx context.Context, fn closure) error { return fn(ctx, tx) },
-		}, "nested/", []string{"nested/keeps-outer", "nested/statement-error", "nested/swallowed", "nested/in-nested", "nested/panic",
+		}, "nested/,swallowed/in-nested,swallowed/nested-conflict", []string{"swallowed/in-nested", "swallowed/nested-conflict", "nested/keeps-outer", "nested/statement-error", "nested/swallowed", "nested/in-nested", "nested/panic",
 			"nested/used-after-end", "nested/many", "nested/open-tx"}},
 		"Commit hides a failed statement": {defect{
 			commit: func(tx duet.OpenTx, ctx context.Context) error {
@@ -366,10 +361,14 @@ func otherMutants() map[string]mutant {
 // TestBrokenClients holds that the suite finds what it is for: each defect makes
 // exactly the scenarios fail that check it, out of the subjects that are run.
 func TestBrokenClients(t *testing.T) {
-	target := postgresTarget(t)
-	target.Patience = 3 * time.Second
 	for name, m := range mutants() {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // most of the time goes into waiting for what does not come
+			target := postgresTarget(t)
+			target.Patience = 3 * time.Second
+			if m.defect.hangs {
+				target.Patience = time.Second
+			}
 			report := conformance.RunAll(t.Context(), m.defect.broken(target), conformance.RunOptions{Filter: m.subjects})
 			failed := []string{}
 			for _, r := range report.Scenarios {

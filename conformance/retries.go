@@ -2,7 +2,9 @@ package conformance
 
 import (
 	"context"
+	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/duetdb/duet"
@@ -79,7 +81,9 @@ func skewed(outer, ctx context.Context, t *T, tx duet.Tx) error {
 func conflictAtCommit(ctx context.Context, t *T) {
 	accounts(ctx, t, 0, "ada", "bob")
 	attempts := 0
-	err := t.Client().RetryingTx(ctx, func(inner context.Context, tx duet.Tx) error {
+	var met []error
+	c := t.Connect(ctx, ConnectOptions{Hooks: duet.Hooks{Retry: func(_ context.Context, r duet.RetryInfo) { met = append(met, r.Err) }}})
+	err := c.RetryingTx(ctx, func(inner context.Context, tx duet.Tx) error {
 		if attempts++; attempts == 1 {
 			return skewed(ctx, inner, t, tx)
 		}
@@ -90,6 +94,11 @@ func conflictAtCommit(ctx context.Context, t *T) {
 		t.Errorf("RetryingTx: %v", err)
 	}
 	want(t, "the attempts", attempts, 2)
+	if len(met) != 1 {
+		t.Fatalf("%d conflicts were met, want one", len(met))
+	}
+	wantErr(t, "the first attempt", met[0], duet.ErrSerialization)
+	want(t, "the conflict's phase", details(t, "the first attempt", met[0]).Phase, duet.PhaseCommit)
 	want(t, "ada's balance", balance(ctx, t, "ada"), int64(100))
 	want(t, "bob's balance", balance(ctx, t, "bob"), int64(1))
 }
@@ -265,11 +274,17 @@ func deadlock(ctx context.Context, t *T) {
 	accounts(ctx, t, 0, "ada", "bob")
 	names := []string{"ada", "bob"}
 	text := t.Text("add_to_balance")
+	var deadlocks atomic.Int32
+	c := t.Connect(ctx, ConnectOptions{MaxConns: 2, Hooks: duet.Hooks{Retry: func(_ context.Context, r duet.RetryInfo) {
+		if errors.Is(r.Err, duet.ErrDeadlock) && r.Class == retry.Conflict {
+			deadlocks.Add(1)
+		}
+	}}})
 	var both sync.WaitGroup // each holds its first row
 	both.Add(len(names))
 	parallel(t, len(names), func(g int) error {
 		attempts := 0
-		return t.Client().RetryingTx(ctx, func(ctx context.Context, tx duet.Tx) error {
+		return c.RetryingTx(ctx, func(ctx context.Context, tx duet.Tx) error {
 			if _, err := tx.Execute(ctx, text, names[g], int64(1)); err != nil {
 				return err
 			}
@@ -281,6 +296,9 @@ func deadlock(ctx context.Context, t *T) {
 			return err
 		})
 	})
+	if deadlocks.Load() == 0 {
+		t.Errorf("no attempt was told of a deadlock")
+	}
 	want(t, "ada's balance", balance(ctx, t, "ada"), int64(11))
 	want(t, "bob's balance", balance(ctx, t, "bob"), int64(11))
 }

@@ -36,7 +36,7 @@ func Scenarios() []Scenario {
 	return slices.Concat(
 		lifecycleScenarios(), valueScenarios(), timeScenarios(), structScenarios(), recordScenarios(), jsonScenarios(), argumentScenarios(),
 		cardinalityScenarios(), errorScenarios(), usageErrorScenarios(), scriptScenarios(), transactionScenarios(), openTxScenarios(),
-		isolationScenarios(), retryScenarios(), nestedScenarios(), cancellationScenarios(), poolScenarios(), sessionScenarios(),
+		isolationScenarios(), retryScenarios(), attemptScenarios(), swallowedScenarios(), handleScenarios(), panicScenarios(), closureScenarios(), onceScenarios(), randomScenarios(), nestedScenarios(), cancellationScenarios(), poolScenarios(), sessionScenarios(),
 		concurrencyScenarios(), largeScenarios(), streamingScenarios(), optionScenarios(), hookScenarios(), faultScenarios(),
 	)
 }

@@ -51,7 +51,7 @@ func TestSchemaAgreesWithTheStatements(t *testing.T) {
 	}
 	var ddl []string
 	for _, name := range queries.Names() {
-		if strings.HasPrefix(name, "setup_") {
+		if strings.HasPrefix(name, "setup_") && name != "setup_commit_token" { // which only its own scenarios make
 			ddl = append(ddl, queries.Get(name).Text(duet.EdgeQL))
 		}
 	}

@@ -19,7 +19,8 @@ const (
 // and each retry costs one. When nothing answers, the load that retries add is
 // then that fraction of the offered load, once the burst is spent. So that a
 // quiet client recovers too, a budget also refills by itself, by a hundredth of
-// its burst each second.
+// its burst each second. With the defaults, an outage of 30 seconds sees 13
+// retries and one for each ten calls: less than a fifth more from 150 calls on.
 //
 // The zero value is a full budget with the defaults. It is safe for concurrent
 // use and must not be copied. A nil *Budget sets no bound.
