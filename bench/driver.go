@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"path"
+	"slices"
 	"time"
 )
 
@@ -16,11 +18,12 @@ type Driver interface {
 	Name() string
 	// Title says in a few words how the driver is used.
 	Title() string
-	// Open connects one connection and prepares what w needs.
+	// Open connects, with one connection for each of w's workers, and prepares what w needs.
 	Open(ctx context.Context, t Target, w Workload) (Runner, error)
 }
 
-// Runner runs one workload over one connection, for one goroutine.
+// Runner runs one workload. It is for one goroutine; those of a workload with
+// workers are its own.
 type Runner interface {
 	// Setting gives a run-time parameter of the server as the session sees it.
 	Setting(ctx context.Context, name string) (string, error)
@@ -70,30 +73,41 @@ type Sample struct {
 
 // allDrivers are the drivers in the order of the tables.
 func allDrivers() []Driver {
-	return []Driver{nullDriver{}, duetDriver{}, pgxDriver{}, tunedDriver{}, pqDriver{}}
+	drivers := append([]Driver{nullDriver{}}, duetDrivers()...)
+	return append(drivers, pgxDriver{}, tunedDriver{}, pqDriver{})
 }
 
-// pick gives the elements that names ask for, in the order of all; no names
-// mean all of them.
+// choosy is a Driver that is not for every workload.
+type choosy interface{ Runs(w Workload) bool }
+
+func runs(d Driver, w Workload) bool {
+	c, ok := d.(choosy)
+	return !ok || c.Runs(w)
+}
+
+// pick gives the elements that names ask for, in the order of all; a name may be
+// a pattern of path.Match, and no names mean all of them.
 func pick[T any](what string, all []T, name func(T) string, names []string) ([]T, error) {
 	if len(names) == 0 {
 		return all, nil
 	}
-	wanted := map[string]bool{}
-	for _, n := range names {
-		wanted[n] = true
-	}
+	used := make([]bool, len(names))
 	var picked []T
 	var known []string
 	for _, v := range all {
 		known = append(known, name(v))
-		if wanted[name(v)] {
+		wanted := false
+		for i, pattern := range names {
+			if ok, err := path.Match(pattern, name(v)); err == nil && ok {
+				wanted, used[i] = true, true
+			}
+		}
+		if wanted {
 			picked = append(picked, v)
-			delete(wanted, name(v))
 		}
 	}
-	for n := range wanted {
-		return nil, usageError{fmt.Errorf("there is no %s %q; there are %q", what, n, known)}
+	if i := slices.Index(used, false); i >= 0 {
+		return nil, usageError{fmt.Errorf("there is no %s %q; there are %q", what, names[i], known)}
 	}
 	return picked, nil
 }

@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"runtime/debug"
+	"slices"
+	"sync"
 	"time"
 )
 
@@ -39,13 +42,13 @@ func (s *sink) take(e *Event) {
 // local is the Runner of a driver in this process.
 type local struct {
 	w       Workload
-	run     func(ctx context.Context, key int64) error // one operation
+	run     func(ctx context.Context, worker int, key int64) error // one operation
 	verify  func(ctx context.Context, key int64) (Digest, error)
 	setting func(ctx context.Context, name string) (string, error)
 	close   func(ctx context.Context) error
 
-	rows    int64 // of one operation, from Verify
-	latency histogram
+	rows    int64       // of one operation, from Verify
+	latency []histogram // one a worker
 }
 
 // newLocal makes a Runner of c. Each measured operation checks what it can check
@@ -54,7 +57,7 @@ func newLocal(w Workload, c client) (*local, error) {
 	l := &local{w: w, setting: c.Setting, close: c.Close}
 	switch w.Shape {
 	case ShapeInt:
-		l.run = func(ctx context.Context, _ int64) error {
+		l.run = func(ctx context.Context, _ int, _ int64) error {
 			n, err := c.Int(ctx)
 			return checked(err, n == 2)
 		}
@@ -63,7 +66,7 @@ func newLocal(w Workload, c client) (*local, error) {
 			return digestInts(n), err
 		}
 	case ShapeAccount:
-		l.run = func(ctx context.Context, key int64) error {
+		l.run = func(ctx context.Context, _ int, key int64) error {
 			a, err := c.Account(ctx, key)
 			return checked(err, a.ID == key)
 		}
@@ -72,7 +75,7 @@ func newLocal(w Workload, c client) (*local, error) {
 			return digestAccount(a), err
 		}
 	case ShapeTypes:
-		l.run = func(ctx context.Context, _ int64) error {
+		l.run = func(ctx context.Context, _ int, _ int64) error {
 			types, err := c.Types(ctx)
 			return checked(err, int64(len(types)) == l.rows)
 		}
@@ -81,7 +84,7 @@ func newLocal(w Workload, c client) (*local, error) {
 			return digestTypes(types), err
 		}
 	case ShapeInts:
-		l.run = func(ctx context.Context, _ int64) error {
+		l.run = func(ctx context.Context, _ int, _ int64) error {
 			ints, err := c.Ints(ctx)
 			return checked(err, int64(len(ints)) == l.rows)
 		}
@@ -90,7 +93,7 @@ func newLocal(w Workload, c client) (*local, error) {
 			return digestInts(ints...), err
 		}
 	case ShapeEvents:
-		l.run = func(ctx context.Context, _ int64) error {
+		l.run = func(ctx context.Context, _ int, _ int64) error {
 			var s sink
 			err := c.Events(ctx, &s)
 			return checked(err, s.digest.Rows == l.rows)
@@ -100,6 +103,12 @@ func newLocal(w Workload, c client) (*local, error) {
 			err := c.Events(ctx, &s)
 			return s.digest, err
 		}
+	case ShapeDeposit:
+		d, ok := c.(depositor)
+		if !ok {
+			return nil, fmt.Errorf("%T makes no deposits", c)
+		}
+		return newDeposits(w, d), nil
 	default:
 		return nil, fmt.Errorf("workload %s has a shape that is not known: %d", w.Name, w.Shape)
 	}
@@ -130,16 +139,10 @@ func (l *local) Close(ctx context.Context) error { return l.close(ctx) }
 
 // Measure implements Runner. It must follow a Verify.
 func (l *local) Measure(ctx context.Context, s Slice) (Sample, error) {
-	// The caller's ctx is for the time between slices: whether an operation's
-	// context can be cancelled is a cost that the workload decides on.
-	ops := context.Background()
-	if l.w.Cancellable {
-		var cancel context.CancelFunc
-		ops, cancel = context.WithCancel(ctx)
-		defer cancel()
+	l.latency = slices.Grow(l.latency[:0], l.w.workers())[:l.w.workers()]
+	for i := range l.latency {
+		l.latency[i].reset()
 	}
-	keys := rand.New(rand.NewPCG(s.Seed, 0))
-	l.latency.reset()
 
 	// Each slice starts on a clean heap: nobody collects another's garbage.
 	runtime.GC()
@@ -152,30 +155,71 @@ func (l *local) Measure(ctx context.Context, s Slice) (Sample, error) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	cpu := cpuTime()
-	var n int64
-	var last, now time.Duration
-	for start := time.Now(); ; last = now {
-		key := int64(1)
-		if l.w.Keys > 0 {
-			key += keys.Int64N(l.w.Keys)
-		}
-		if err := l.run(ops, key); err != nil {
-			return Sample{}, err
-		}
-		n++
-		now = time.Since(start)
-		l.latency.add(now - last)
-		if now >= s.Duration || n == s.MaxOps {
-			break
-		}
+	n, elapsed, err := l.work(ctx, s)
+	if err != nil {
+		return Sample{}, err
 	}
-	sample := Sample{Ops: n, Elapsed: now, CPU: cpuTime() - cpu}
+	sample := Sample{Ops: n, Elapsed: elapsed, CPU: cpuTime() - cpu}
 	runtime.ReadMemStats(&after)
 	sample.Allocs = after.Mallocs - before.Mallocs
 	sample.Bytes = after.TotalAlloc - before.TotalAlloc
-	sample.P50, sample.P99 = l.latency.quantile(0.50), l.latency.quantile(0.99)
+	latency := &l.latency[0]
+	for i := range l.latency[1:] {
+		latency.merge(&l.latency[1+i])
+	}
+	sample.P50, sample.P99 = latency.quantile(0.50), latency.quantile(0.99)
 	if memory != nil {
 		sample.PeakHeap, sample.PeakRSS = memory.stop()
 	}
 	return sample, ctx.Err()
+}
+
+// work runs the operations of a slice, in a goroutine for each worker where
+// there are several.
+func (l *local) work(ctx context.Context, s Slice) (ops int64, elapsed time.Duration, err error) {
+	start := time.Now()
+	if l.w.workers() == 1 {
+		return l.loop(ctx, s, 0, start)
+	}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for worker := range l.w.workers() {
+		all.Go(func() {
+			n, took, failed := l.loop(ctx, s, worker, start)
+			mu.Lock()
+			defer mu.Unlock()
+			ops, elapsed, err = ops+n, max(elapsed, took), errors.Join(err, failed)
+		})
+	}
+	all.Wait()
+	return ops, elapsed, err
+}
+
+// loop runs one worker's operations.
+func (l *local) loop(ctx context.Context, s Slice, worker int, start time.Time) (n int64, now time.Duration, err error) {
+	// The caller's ctx is for the time between slices: whether an operation's
+	// context can be cancelled is a cost that the workload decides on.
+	ops := context.Background()
+	if l.w.Cancellable {
+		var cancel context.CancelFunc
+		ops, cancel = context.WithCancel(ctx)
+		defer cancel()
+	}
+	keys := rand.New(rand.NewPCG(s.Seed, uint64(worker)))
+	first, span := l.w.keysOf(worker)
+	for last := time.Since(start); ; last = now {
+		key := first
+		if span > 1 {
+			key += keys.Int64N(span)
+		}
+		if err := l.run(ops, worker, key); err != nil {
+			return n, now, err
+		}
+		n++
+		now = time.Since(start)
+		l.latency[worker].add(now - last)
+		if now >= s.Duration || n == s.MaxOps {
+			return n, now, nil
+		}
+	}
 }

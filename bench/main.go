@@ -48,6 +48,7 @@ type options struct {
 	network        string
 	dsn            string
 	isolation      string
+	durable        bool
 	scale          Scale
 	jsonFile, file string
 }
@@ -58,13 +59,14 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	var smoke bool
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	f.StringVar(&only, "only", "", "the `workloads` to run, separated by commas (default all)")
+	f.StringVar(&only, "only", "", "the `workloads` to run, separated by commas; tx* is all that begin with tx (default all)")
 	f.StringVar(&drivers, "drivers", "", "the `drivers` to run, separated by commas (default all); without null there are no ratios")
 	f.IntVar(&o.rounds, "rounds", 20, "rounds of each workload; streamed ones run 3 at most")
 	f.DurationVar(&o.slice, "slice", 300*time.Millisecond, "a driver's time in a round")
 	f.StringVar(&o.network, "net", "", "tcp or unix: how to reach the server that is started (default tcp)")
 	f.StringVar(&o.dsn, "dsn", "", "run on this server instead of starting one; makes and drops the schema duet_bench there")
-	f.StringVar(&o.isolation, "isolation", "read committed", "the isolation level of all drivers")
+	f.StringVar(&o.isolation, "isolation", "read committed", "the isolation level of all drivers; transactions name their own")
+	f.BoolVar(&o.durable, "durable", false, "have the server that is started write each commit to the disk, as a service's does")
 	f.Int64Var(&o.scale.Accounts, "accounts", 100_000, "rows of the table for lookups")
 	f.Int64Var(&o.scale.Events, "events", 1_000_000, "rows of the table that is streamed")
 	f.StringVar(&o.jsonFile, "json", "", "write the report to this `file`, as JSON")
@@ -88,6 +90,8 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 		return o, usageError{errors.New("--rounds, --slice, --accounts and --events must be above 0")}
 	case o.dsn != "" && o.network != "":
 		return o, usageError{errors.New("--net is for the server that is started; with --dsn, the DSN says it")}
+	case o.dsn != "" && o.durable:
+		return o, usageError{errors.New("--durable is for the server that is started; a server of yours has its own settings")}
 	case o.network != "" && o.network != "tcp" && o.network != "unix":
 		return o, usageError{fmt.Errorf("--net is tcp or unix, not %q", o.network)}
 	}
@@ -110,6 +114,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	}
 	p.workloads, err = pick("workload", workloads(o.scale), Workload.name, o.only)
 	if err != nil {
+		return err
+	}
+	if err := p.check(); err != nil {
 		return err
 	}
 	s, err := openServer(ctx, o)

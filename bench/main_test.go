@@ -67,7 +67,7 @@ func checkJSON(t *testing.T, text []byte, network string) {
 	if err := decoder.Decode(&r); err != nil {
 		t.Fatal(err)
 	}
-	if e := r.Environment; e.Network != network || e.Isolation != "read committed" || e.Server == "" || e.CPUs < 1 {
+	if e := r.Environment; e.Network != network || e.Durability["fsync"] != "off" || len(e.Durability) != len(durabilitySettings) || e.Isolation != "read committed" || e.Server == "" || e.CPUs < 1 {
 		t.Errorf("environment %+v", e)
 	}
 	all := workloads(r.Environment.Scale)
@@ -78,8 +78,17 @@ func checkJSON(t *testing.T, text []byte, network string) {
 		if w.Name != all[i].Name || w.Rounds != 2 || w.Rows < 1 {
 			t.Errorf("workload %d: %q, %d rounds, %d rows", i, w.Name, w.Rounds, w.Rows)
 		}
-		if len(w.Drivers) != len(allDrivers()) {
-			t.Errorf("%s: %d drivers, want %d", w.Name, len(w.Drivers), len(allDrivers()))
+		want := 0
+		for _, d := range allDrivers() {
+			if runs(d, all[i]) {
+				want++
+			}
+		}
+		if len(w.Drivers) != want || w.Workers != all[i].workers() {
+			t.Errorf("%s: %d drivers, want %d; %d workers", w.Name, len(w.Drivers), want, w.Workers)
+		}
+		if deposit := all[i].Shape == ShapeDeposit; deposit != (len(w.Comparisons) == len(pairs)) || deposit != (w.Isolation != "") {
+			t.Errorf("%s: %d comparisons, isolation level %q", w.Name, len(w.Comparisons), w.Isolation)
 		}
 		for _, d := range w.Drivers {
 			checkDriver(t, w, d)
@@ -102,7 +111,7 @@ func checkDriver(t *testing.T, w WorkloadReport, d DriverReport) {
 		t.Errorf("%s: the ratio of %s to itself: %+v", w.Name, d.Name, *d.Ratio)
 	}
 	// The runtime's own background work allocates now and then.
-	if perOp := d.Allocs; w.Name != "stream" && perOp > 0.5 {
+	if perOp := d.Allocs; w.Name != "stream" && w.Workers == 1 && perOp > 0.5 {
 		t.Errorf("%s: %s allocates %v a %s", w.Name, d.Name, perOp, w.Unit)
 	}
 }
@@ -146,7 +155,8 @@ func TestIsolation(t *testing.T) {
 func TestUsage(t *testing.T) {
 	for _, args := range []string{
 		"--nonsense", "extra", "--rounds 0", "--slice -1s", "--net carrier-pigeon",
-		"--net tcp --dsn host=127.0.0.1", "--drivers odbc", "--only lunch",
+		"--net tcp --dsn host=127.0.0.1", "--drivers odbc", "--only lunch", "--only brunch*",
+		"--only lookup --drivers duet-tokens", "--durable --dsn host=127.0.0.1",
 		"--dsn host=127.0.0.1", // TLS where the server has it
 	} {
 		t.Run(args, func(t *testing.T) {
@@ -187,7 +197,7 @@ func TestVerify(t *testing.T) {
 			for _, d := range tt.digests {
 				field = append(field, &contender{driver: nullDriver{}, runner: fixed{digest: d}})
 			}
-			rows, err := verify(t.Context(), Workload{}, field)
+			rows, err := verify(t.Context(), Workload{}, field, nil)
 			if (err == nil) != tt.ok {
 				t.Errorf("got %d rows, error %v", rows, err)
 			}

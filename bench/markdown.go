@@ -23,7 +23,8 @@ func writeMarkdown(w io.Writer, r Report) error {
 	for _, path := range slices.Sorted(maps.Keys(e.Modules)) {
 		fmt.Fprintf(&b, "%s %s. ", path, e.Modules[path])
 	}
-	fmt.Fprintf(&b, "One connection, one goroutine. Medians over rounds; in a round each driver has a slice of %g ms, "+
+	b.WriteString(durability(e.Durability))
+	fmt.Fprintf(&b, "One connection, one goroutine, where a table does not say otherwise. Medians over rounds; in a round each driver has a slice of %g ms, "+
 		"and the ratio is its rate over the null client's in the same round; "+
 		"the p50 ratio is the null client's median latency over the driver's. CPU is the client's process alone.\n", e.SliceMS)
 	for _, t := range r.Workloads {
@@ -31,8 +32,14 @@ func writeMarkdown(w io.Writer, r Report) error {
 	}
 	if len(r.Workloads) > 0 {
 		b.WriteString("\nThe drivers:\n\n")
-		for _, d := range r.Workloads[0].Drivers {
-			fmt.Fprintf(&b, "- %s: %s\n", d.Name, d.Title)
+		seen := map[string]bool{}
+		for _, t := range r.Workloads {
+			for _, d := range t.Drivers {
+				if !seen[d.Name] {
+					fmt.Fprintf(&b, "- %s: %s\n", d.Name, d.Title)
+				}
+				seen[d.Name] = true
+			}
 		}
 	}
 	_, err := io.WriteString(w, b.String())
@@ -40,7 +47,11 @@ func writeMarkdown(w io.Writer, r Report) error {
 }
 
 func writeTable(b *strings.Builder, t WorkloadReport) {
-	fmt.Fprintf(b, "\n### %s: %s\n\n%d rows in a result, %d rounds\n\n", t.Name, t.Title, t.Rows, t.Rounds)
+	what := fmt.Sprintf("%d rows in a result", t.Rows)
+	if t.Isolation != "" {
+		what = "`" + t.Statement + "`"
+	}
+	fmt.Fprintf(b, "\n### %s: %s\n\n%s, %d rounds\n\n", t.Name, t.Title, what, t.Rounds)
 	streamed := t.Unit == "row"
 	head := []string{"driver", t.Unit + "s/s", "ratio to null (min to max)"}
 	if !streamed {
@@ -67,6 +78,19 @@ func writeTable(b *strings.Builder, t WorkloadReport) {
 		}
 		fmt.Fprintf(b, "| %s |\n", strings.Join(cells, " | "))
 	}
+	writeComparisons(b, t)
+}
+
+// durability tells of the settings, as a sentence.
+func durability(settings map[string]string) string {
+	if len(settings) == 0 {
+		return ""
+	}
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		parts = append(parts, name+" "+settings[name])
+	}
+	return "Commits: " + strings.Join(parts, ", ") + ". "
 }
 
 // number gives v with about three digits.

@@ -12,15 +12,17 @@ import (
 // statements, and the generic collectors.
 type pgxDriver struct{}
 
-func (pgxDriver) Name() string  { return "pgx" }
-func (pgxDriver) Title() string { return "pgxpool, CollectRows with RowToStructByName" }
+func (pgxDriver) Name() string { return "pgx" }
+func (pgxDriver) Title() string {
+	return "pgxpool, CollectRows with RowToStructByName; BeginTxFunc, QueryRow, Exec"
+}
 
 func (pgxDriver) Open(ctx context.Context, t Target, w Workload) (Runner, error) {
 	config, err := pgxpool.ParseConfig(t.DSN)
 	if err != nil {
 		return nil, err
 	}
-	config.MaxConns = 1
+	config.MaxConns = int32(w.workers())
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, err
@@ -76,6 +78,18 @@ func (c *pgxClient) Events(ctx context.Context, s *sink) error {
 		s.take(&e)
 	}
 	return rows.Err()
+}
+
+// Deposit implements depositor.
+func (c *pgxClient) Deposit(ctx context.Context, _ int, id int64) error {
+	return pgx.BeginTxFunc(ctx, c.pool, pgx.TxOptions{IsoLevel: pgx.TxIsoLevel(c.w.Isolation)}, func(tx pgx.Tx) error {
+		var balance int64
+		if err := tx.QueryRow(ctx, c.w.SQL, id).Scan(&balance); err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, c.w.Update, id, balance+1)
+		return oneRow(tag.RowsAffected(), err)
+	})
 }
 
 func (c *pgxClient) Setting(ctx context.Context, name string) (value string, err error) {

@@ -16,10 +16,13 @@ type tunedDriver struct{}
 
 func (tunedDriver) Name() string { return "pgx-tuned" }
 func (tunedDriver) Title() string {
-	return "pgx.Conn by hand: prepared, pgconn for one row, Scan into kept fields"
+	return "pgx.Conn by hand: prepared, pgconn for one row, Scan into kept fields; a transaction in two batches"
 }
 
 func (tunedDriver) Open(ctx context.Context, t Target, w Workload) (Runner, error) {
+	if w.Shape == ShapeDeposit {
+		return openTunedDeposits(ctx, t, w)
+	}
 	conn, err := pgx.Connect(ctx, t.DSN)
 	if err != nil {
 		return nil, err

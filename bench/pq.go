@@ -13,8 +13,10 @@ import (
 // mode is on: ints then come in binary, the rest stays text.
 type pqDriver struct{}
 
-func (pqDriver) Name() string  { return "lib/pq" }
-func (pqDriver) Title() string { return "database/sql with a prepared Stmt, binary_parameters" }
+func (pqDriver) Name() string { return "lib/pq" }
+func (pqDriver) Title() string {
+	return "database/sql with a prepared Stmt, binary_parameters; BeginTx"
+}
 
 func (pqDriver) Open(ctx context.Context, t Target, w Workload) (Runner, error) {
 	config, err := pq.NewConfig(t.DSN)
@@ -27,19 +29,52 @@ func (pqDriver) Open(ctx context.Context, t Target, w Workload) (Runner, error) 
 		return nil, err
 	}
 	db := sql.OpenDB(connector)
-	db.SetMaxOpenConns(1)
-	db.SetMaxIdleConns(1)
-	stmt, err := db.PrepareContext(ctx, w.SQL)
-	if err != nil {
+	db.SetMaxOpenConns(w.workers())
+	db.SetMaxIdleConns(w.workers())
+	c := &pqClient{db: db, w: w}
+	if c.stmt, err = db.PrepareContext(ctx, w.SQL); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return newLocal(w, &pqClient{db: db, stmt: stmt, w: w})
+	if w.Shape == ShapeDeposit {
+		c.tx.Isolation = sql.LevelReadCommitted
+		if w.Isolation == "serializable" {
+			c.tx.Isolation = sql.LevelSerializable
+		}
+		if c.update, err = db.PrepareContext(ctx, w.Update); err != nil {
+			return nil, errors.Join(err, c.Close(ctx))
+		}
+	}
+	return newLocal(w, c)
 }
 
 type pqClient struct {
 	db   *sql.DB
 	stmt *sql.Stmt
 	w    Workload
+
+	update *sql.Stmt // nil without deposits
+	tx     sql.TxOptions
+}
+
+// Deposit implements depositor.
+func (c *pqClient) Deposit(ctx context.Context, _ int, id int64) error {
+	tx, err := c.db.BeginTx(ctx, &c.tx)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // does nothing after Commit
+	var balance int64
+	if err := tx.StmtContext(ctx, c.stmt).QueryRowContext(ctx, id).Scan(&balance); err != nil {
+		return err
+	}
+	result, err := tx.StmtContext(ctx, c.update).ExecContext(ctx, id, balance+1)
+	if err != nil {
+		return err
+	}
+	if err := oneRow(result.RowsAffected()); err != nil {
+		return err
+	}
+	return tx.Commit()
 }
 
 func (c *pqClient) Int(ctx context.Context) (n int32, err error) {
@@ -106,5 +141,9 @@ func (c *pqClient) Setting(ctx context.Context, name string) (value string, err 
 }
 
 func (c *pqClient) Close(context.Context) error {
-	return errors.Join(c.stmt.Close(), c.db.Close())
+	var err error
+	if c.update != nil {
+		err = c.update.Close()
+	}
+	return errors.Join(err, c.stmt.Close(), c.db.Close())
 }

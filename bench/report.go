@@ -26,6 +26,8 @@ type Environment struct {
 	Source     string            `json:"server_source"`
 	Network    string            `json:"network"`
 	Isolation  string            `json:"isolation"`
+	// Durability are the server's settings that say what a commit waits for.
+	Durability map[string]string `json:"durability"`
 	Rounds     int               `json:"rounds"`
 	SliceMS    float64           `json:"slice_ms"`
 	Scale      Scale             `json:"scale"`
@@ -40,6 +42,11 @@ type WorkloadReport struct {
 	Rows      int64          `json:"rows"` // in one operation's result
 	Rounds    int            `json:"rounds"`
 	Drivers   []DriverReport `json:"drivers"`
+	// Workers is the number of goroutines, and of connections.
+	Workers int `json:"workers"`
+	// Isolation is the level that each transaction names; empty without any.
+	Isolation   string       `json:"isolation,omitempty"`
+	Comparisons []Comparison `json:"comparisons,omitempty"`
 }
 
 // DriverReport is one row of a table: medians over the rounds. The figures per
@@ -75,7 +82,7 @@ func newEnvironment(o options, s *server) Environment {
 		Go:      runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH,
 		CPU: cpuModel(), CPUs: runtime.NumCPU(), GoMaxProcs: runtime.GOMAXPROCS(0),
 		Modules: map[string]string{},
-		Server:  s.version, Source: s.source, Network: s.target.Network, Isolation: o.isolation,
+		Server:  s.version, Source: s.source, Network: s.target.Network, Isolation: o.isolation, Durability: s.durability,
 		Rounds: o.rounds, SliceMS: float64(o.slice) / float64(time.Millisecond), Scale: o.scale,
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -90,7 +97,8 @@ func newEnvironment(o options, s *server) Environment {
 }
 
 func newWorkloadReport(w Workload, field []*contender, rows int64) WorkloadReport {
-	report := WorkloadReport{Name: w.Name, Title: w.Title, Statement: w.SQL, Unit: w.Unit(), Rows: rows}
+	report := WorkloadReport{Name: w.Name, Title: w.Title, Statement: w.statement(), Unit: w.Unit(), Rows: rows,
+		Workers: w.workers(), Isolation: w.Isolation, Comparisons: compare(w, field)}
 	perOp := 1.0 // units in an operation
 	if w.Whole {
 		perOp = float64(max(rows, 1))

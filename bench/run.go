@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -41,7 +43,7 @@ func (p plan) run(ctx context.Context) ([]WorkloadReport, error) {
 	var reports []WorkloadReport
 	for _, w := range p.workloads {
 		start := time.Now()
-		fmt.Fprintf(p.progress, "%-16s", w.Name)
+		fmt.Fprintf(p.progress, "%-20s", w.Name)
 		r, err := p.runWorkload(ctx, w)
 		if err != nil {
 			fmt.Fprintln(p.progress, "failed")
@@ -53,7 +55,22 @@ func (p plan) run(ctx context.Context) ([]WorkloadReport, error) {
 	return reports, nil
 }
 
+// check holds that each workload has a driver.
+func (p plan) check() error {
+	for _, w := range p.workloads {
+		if !slices.ContainsFunc(p.drivers, func(d Driver) bool { return runs(d, w) }) {
+			return usageError{fmt.Errorf("none of the drivers runs the workload %s", w.Name)}
+		}
+	}
+	return nil
+}
+
 func (p plan) runWorkload(ctx context.Context, w Workload) (report WorkloadReport, err error) {
+	books, err := openBooks(ctx, p.target, w)
+	if err != nil {
+		return report, err
+	}
+	defer func() { err = errors.Join(err, books.close(context.WithoutCancel(ctx))) }()
 	var field []*contender
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
@@ -61,6 +78,9 @@ func (p plan) runWorkload(ctx context.Context, w Workload) (report WorkloadRepor
 		err = errors.Join(err, closeAll(ctx, field))
 	}()
 	for _, d := range p.drivers {
+		if !runs(d, w) {
+			continue
+		}
 		runner, err := startDriver(ctx, d, request{Target: p.target, Workload: w.Name, Scale: p.scale})
 		if err != nil {
 			return report, fmt.Errorf("%s: connecting: %w", d.Name(), err)
@@ -70,11 +90,11 @@ func (p plan) runWorkload(ctx context.Context, w Workload) (report WorkloadRepor
 			return report, err
 		}
 	}
-	rows, err := verify(ctx, w, field)
+	rows, err := verify(ctx, w, field, books)
 	if err != nil {
 		return report, err
 	}
-	if err := p.measure(ctx, w, field); err != nil {
+	if err := p.measure(ctx, w, field, books); err != nil {
 		return report, err
 	}
 	return newWorkloadReport(w, field, rows), nil
@@ -105,7 +125,7 @@ func (p plan) checkIsolation(ctx context.Context, d Driver, r Runner) error {
 
 // verify holds that all drivers read the same, and gives the number of rows of
 // an operation.
-func verify(ctx context.Context, w Workload, field []*contender) (int64, error) {
+func verify(ctx context.Context, w Workload, field []*contender, books *books) (int64, error) {
 	keys := []int64{1}
 	if w.Keys > 0 {
 		keys = []int64{w.Keys/2 + 1, w.Keys, 1}
@@ -118,6 +138,9 @@ func verify(ctx context.Context, w Workload, field []*contender) (int64, error) 
 			if err != nil {
 				return 0, fmt.Errorf("%s: verifying: %w", c.driver.Name(), err)
 			}
+			if err := books.witnessed(ctx); err != nil {
+				return 0, fmt.Errorf("%s: %w", c.driver.Name(), err)
+			}
 			for i, other := range digests {
 				if !d.agrees(other) {
 					return 0, fmt.Errorf("%s reads %+v where %s reads %+v",
@@ -128,12 +151,25 @@ func verify(ctx context.Context, w Workload, field []*contender) (int64, error) 
 			rows = d.Rows
 		}
 	}
-	return rows, nil
+	return rows, books.seal(ctx)
 }
 
-// measure runs the rounds. In each, every driver has one slice; who begins
-// moves on by one from round to round.
-func (p plan) measure(ctx context.Context, w Workload, field []*contender) error {
+// order is the order of n drivers in a round: who begins moves on by one. Where
+// they write, it is shuffled, as what one has written the server may still be
+// busy with in the next one's slice.
+func (w Workload) order(round, n int) []int {
+	if w.Shape == ShapeDeposit {
+		return rand.New(rand.NewPCG(uint64(round), 1)).Perm(n)
+	}
+	var order []int
+	for i := range n {
+		order = append(order, (round+i)%n)
+	}
+	return order
+}
+
+// measure runs the rounds. In each, every driver has one slice.
+func (p plan) measure(ctx context.Context, w Workload, field []*contender, books *books) error {
 	rounds := p.rounds
 	slice := Slice{Duration: p.slice}
 	if w.Whole {
@@ -142,16 +178,23 @@ func (p plan) measure(ctx context.Context, w Workload, field []*contender) error
 	} else {
 		warm := Slice{Duration: p.slice / 2, Seed: math.MaxUint64}
 		for _, c := range field {
-			if _, err := c.runner.Measure(ctx, warm); err != nil {
+			sample, err := c.runner.Measure(ctx, warm)
+			if err == nil {
+				err = books.balanced(ctx, c.driver, sample.Ops)
+			}
+			if err != nil {
 				return fmt.Errorf("%s: warming up: %w", c.driver.Name(), err)
 			}
 		}
 	}
 	for round := range rounds {
 		slice.Seed = uint64(round)
-		for i := range field {
-			c := field[(round+i)%len(field)]
+		for _, i := range w.order(round, len(field)) {
+			c := field[i]
 			sample, err := c.runner.Measure(ctx, slice)
+			if err == nil {
+				err = books.balanced(ctx, c.driver, sample.Ops)
+			}
 			if err != nil {
 				return fmt.Errorf("%s: round %d: %w", c.driver.Name(), round+1, err)
 			}

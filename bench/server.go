@@ -17,22 +17,35 @@ import (
 
 // server is a server with the tables of the workloads in it.
 type server struct {
-	target  Target
-	version string
-	source  string
-	close   func(ctx context.Context) error
+	target     Target
+	version    string
+	durability map[string]string
+	source     string
+	close      func(ctx context.Context) error
 }
 
+// durabilitySettings say what a commit waits for and writes.
+var durabilitySettings = []string{"fsync", "synchronous_commit", "full_page_writes"}
+
 // serverSettings keep the server's own work even from one round to the next.
-func serverSettings(isolation string) map[string]string {
-	return map[string]string{
-		"default_transaction_isolation":   isolation,
+func serverSettings(o options) map[string]string {
+	settings := map[string]string{
+		"default_transaction_isolation":   o.isolation,
 		"shared_buffers":                  "256MB",
 		"autovacuum":                      "off",
 		"jit":                             "off",
 		"max_parallel_workers_per_gather": "0",
 		"synchronize_seqscans":            "off",
+		"checkpoint_timeout":              "1h",
+		"max_wal_size":                    "4GB",
 	}
+	for _, name := range durabilitySettings {
+		settings[name] = "off"
+		if o.durable {
+			settings[name] = "on"
+		}
+	}
+	return settings
 }
 
 // openServer takes the server of dsn, or starts one.
@@ -40,7 +53,7 @@ func openServer(ctx context.Context, o options) (*server, error) {
 	s := &server{source: "--dsn", close: func(context.Context) error { return nil }}
 	dsn := o.dsn
 	if dsn == "" {
-		started, err := pgtest.Start(ctx, pgtest.Config{Settings: serverSettings(o.isolation)})
+		started, err := pgtest.Start(ctx, pgtest.Config{Settings: serverSettings(o)})
 		if err != nil {
 			return nil, err
 		}
@@ -91,8 +104,16 @@ func (s *server) setUp(ctx context.Context, scale Scale) error {
 	if err := conn.QueryRow(ctx, "show server_version").Scan(&s.version); err != nil {
 		return err
 	}
+	s.durability = map[string]string{}
+	for _, name := range durabilitySettings {
+		var value string
+		if err := conn.QueryRow(ctx, "show "+name).Scan(&value); err != nil {
+			return err
+		}
+		s.durability[name] = value
+	}
 	script := strings.NewReplacer("$accounts", strconv.FormatInt(scale.Accounts, 10),
-		"$events", strconv.FormatInt(scale.Events, 10)).Replace(schema)
+		"$events", strconv.FormatInt(scale.Events, 10), "$purses", strconv.Itoa(purses)).Replace(schema)
 	// A script is one implicit transaction: there are all tables, or none.
 	if err := conn.PgConn().Exec(ctx, script).Close(); err != nil {
 		var e *pgconn.PgError
@@ -103,7 +124,7 @@ func (s *server) setUp(ctx context.Context, scale Scale) error {
 	}
 	stop := s.close
 	s.close = func(ctx context.Context) error { return errors.Join(s.dropTables(ctx), stop(ctx)) }
-	for _, table := range []string{"duet_bench.account", "duet_bench.event"} {
+	for _, table := range []string{"duet_bench.account", "duet_bench.event", "duet_bench.purse"} {
 		if _, err := conn.Exec(ctx, "vacuum (analyze, freeze) "+table); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"math/bits"
 	"slices"
 	"time"
@@ -20,6 +21,14 @@ func (h *histogram) reset() { *h = histogram{} }
 func (h *histogram) add(d time.Duration) {
 	h.counts[bucket(uint64(max(d, 0)))]++
 	h.total++
+}
+
+// merge adds what other counted.
+func (h *histogram) merge(other *histogram) {
+	for b, n := range other.counts {
+		h.counts[b] += n
+	}
+	h.total += other.total
 }
 
 // bucket is v itself for small v; above, the exponent and the subBits bits that
@@ -67,6 +76,26 @@ func spread(values []float64) Spread {
 		return Spread{}
 	}
 	return Spread{Median: median(values), Min: slices.Min(values), Max: slices.Max(values)}
+}
+
+// medianBounds give an interval that holds the median of what values are samples
+// of in 95 of 100 cases or more. It assumes nothing of how they are distributed:
+// whether one is above the median is the toss of a coin (the interval of the sign
+// test). Below six values it is all of them.
+func medianBounds(values []float64) (low, high float64) {
+	n := len(values)
+	if n == 0 {
+		return 0, 0
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	outside := 0 // how many values are left out at either end
+	chance := math.Pow(0.5, float64(n))
+	for tail := chance; tail <= 0.025; tail += chance {
+		outside++
+		chance *= float64(n-outside+1) / float64(outside)
+	}
+	outside = max(outside-1, 0)
+	return sorted[outside], sorted[n-1-outside]
 }
 
 // median of values, which it leaves as they are; 0 of none.

@@ -1,6 +1,9 @@
 package main
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Shape is the kind of result that a workload reads. A driver knows shapes, not
 // workloads: a workload of a known shape is data alone.
@@ -13,6 +16,7 @@ const (
 	ShapeTypes                // rows into []PgType
 	ShapeInts                 // 1,000 rows into []int32
 	ShapeEvents               // rows into Events, one at a time
+	ShapeDeposit              // a transaction that reads a purse and writes it, see deposit.go
 )
 
 // Workload is one thing that every driver does.
@@ -25,6 +29,13 @@ type Workload struct {
 	Args []any
 	// Keys above 0 makes a random int8 of 1 to Keys the only argument.
 	Keys int64
+	// Isolation is the level that each transaction names in its BEGIN, and Update
+	// the statement that follows SQL in it, with the key and the new balance. For
+	// ShapeDeposit.
+	Isolation, Update string
+	// Workers above 1 is for as many goroutines, each with a connection and a
+	// range of the keys of its own. For ShapeDeposit.
+	Workers int
 	// Cancellable runs the operations under a context that can be cancelled, as
 	// a service's are, instead of context.Background.
 	Cancellable bool
@@ -43,6 +54,31 @@ func (w Workload) Unit() string {
 	return "op"
 }
 
+// workers is how many goroutines, and connections, there are.
+func (w Workload) workers() int { return max(w.Workers, 1) }
+
+// keysOf gives the first of a worker's keys, and their number. Where there are
+// several workers, as many keys lie between theirs, so that they share no page of
+// the index: serializable transactions on different rows can conflict there.
+func (w Workload) keysOf(worker int) (first, span int64) {
+	if w.workers() == 1 {
+		return 1, w.Keys
+	}
+	span = w.Keys / int64(w.workers()) / 2
+	return 1 + int64(worker)*2*span, span
+}
+
+// statement is what an operation sends.
+func (w Workload) statement() string {
+	if w.Shape != ShapeDeposit {
+		return w.SQL
+	}
+	return strings.Join([]string{w.begin(), w.SQL, w.Update, "commit"}, "; ")
+}
+
+// begin is the BEGIN of an operation, for the drivers that have to be told.
+func (w Workload) begin() string { return "begin isolation level " + w.Isolation }
+
 // Scale is the number of rows in the tables.
 type Scale struct {
 	Accounts int64 `json:"accounts"`
@@ -51,7 +87,7 @@ type Scale struct {
 
 // workloads are the workloads in the order of the report.
 func workloads(s Scale) []Workload {
-	return []Workload{
+	return append([]Workload{
 		{
 			Name: "select1", Title: "`select 1+1`, a round trip",
 			SQL: "select 1+1", Shape: ShapeInt,
@@ -81,10 +117,14 @@ func workloads(s Scale) []Workload {
 			SQL:   "select id, label, value, happened, flag from duet_bench.event",
 			Shape: ShapeEvents, Whole: true,
 		},
-	}
+	}, deposits()...)
 }
 
-// schema makes the tables; $accounts and $events are replaced by the scale.
+// schema makes the tables; $accounts and $events are replaced by the scale,
+// $purses by its number. The pages of purse begin half empty, and are pruned when
+// a fifth is left: an update nearly always finds room beside the row, and does
+// not touch the index, whose pages are what serializable transactions on
+// different rows can share.
 const schema = `
 create schema duet_bench;
 create table duet_bench.account (id int8 primary key, name text not null, balance int8 not null);
@@ -94,7 +134,10 @@ create table duet_bench.event (
 	id int8 not null, label text not null, value float8 not null, happened timestamptz not null, flag bool not null);
 insert into duet_bench.event
 	select i, 'event number ' || i, i / 8.0, timestamptz '2024-01-01 00:00:00Z' + i * interval '1.5 seconds', i % 3 = 0
-	from generate_series(1, $events) i`
+	from generate_series(1, $events) i;
+create table duet_bench.purse (id int8 primary key, balance int8 not null) with (fillfactor = 50);
+insert into duet_bench.purse select i, 0 from generate_series(1, $purses) i;
+alter table duet_bench.purse set (fillfactor = 80)`
 
 // Account is a row of duet_bench.account.
 type Account struct {
