@@ -52,8 +52,8 @@ type Options struct {
 
 	// TransactionID has a transaction's id fetched along with the statements that
 	// may write, at no round trip, so that a lost commit's outcome can be looked
-	// up. That is believed only over another connection of the pool which was open
-	// before: a pool of one, a server that crashed, and most poolers leave
+	// up. That is believed only over another connection of the pool which has been
+	// open since before: a pool of one, a server that crashed, and poolers leave
 	// ErrCommitUnknown. Default on, where ExactlyOnce is not. EdgeDB: On is
 	// ErrUnsupported.
 	TransactionID Toggle

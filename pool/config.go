@@ -152,7 +152,7 @@ const (
 	ReasonIdle
 	// ReasonUses: it was lent MaxUses times.
 	ReasonUses
-	// ReasonExpired: Expire was called after it was made.
+	// ReasonExpired: Expire, or ExpireWhere for it, was called after it was made.
 	ReasonExpired
 	// ReasonUnhealthy: Healthy said false.
 	ReasonUnhealthy

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/duetdb/duet"
@@ -31,48 +30,40 @@ func (c *client) do(ctx context.Context, cmd string, args []any, t *task) (duet.
 	return t.ended(end, err)
 }
 
-// maxMoves bounds how often one command moves to another connection beyond those
-// that were idle.
-const maxMoves = 3
-
 // attempts runs the command, and runs it again where that is safe: on another
 // connection where the server cannot have run any of it or the caller declared
-// it idempotent, and once more where its plan was stale.
+// it idempotent, and on the same one where its plan was stale.
 func (c *client) attempts(ctx context.Context, t *task) error {
 	if err := unsupportedOptions(&c.opt); err != nil {
 		return err
 	}
-	for moves := 0; ; moves++ {
+	var m moves
+	for {
+		t.r.dead = false // of an earlier run: there may be none
 		err := c.once(ctx, t)
-		if err == nil || !t.r.dead || ctx.Err() != nil || duet.KindOf(err) != duet.KindUnavailable {
-			return err
+		if err == nil {
+			return nil
 		}
-		if !t.r.unsent && c.opt.Idempotent != duet.On || moves >= maxMoves+int(c.db.pool.Stat().MaxSize) {
-			return err
+		if !m.again(ctx, c, &t.r, err) {
+			return m.told(err)
 		}
 	}
 }
 
-// once runs the command on one connection, a second time where its plan was
-// stale.
+// once runs the command on one connection, again where its plan was stale.
 func (c *client) once(ctx context.Context, t *task) (err error) {
 	lease, err := c.db.acquire(ctx, &c.opt, t.k.cmd)
 	if err != nil {
+		t.r.dead = false // that was the connection before, and every host has been tried now
 		return err
 	}
-	defer c.db.release(lease)
+	defer c.db.releaseWithin(ctx, lease)
 	s, r := lease.Value(), &t.r
 	*r = run{db: c.db, s: s, k: &t.k, lone: true}
-	if err = r.exec(ctx); err != nil && r.isStale(err) {
-		*r = run{db: c.db, s: s, k: &t.k}
+	for err = r.exec(ctx); r.anew(err); {
 		err = r.exec(ctx)
 	}
 	return c.checkIdle(r, err)
-}
-
-func (r *run) isStale(err error) bool {
-	e, ok := errors.AsType[*duet.Error](err)
-	return ok && !r.dead && (r.old || isStalePlan(e.Code, e.Message))
 }
 
 // checkIdle closes a connection that a command of its own left in a transaction.
@@ -85,6 +76,7 @@ func (c *client) checkIdle(r *run, err error) error {
 	if err != nil {
 		return err
 	}
+	wrong.Outcome = r.refusedOutcome(false)
 	return wrong
 }
 

@@ -33,7 +33,7 @@ func (t *transaction) commit(ctx context.Context, s *scope) error {
 	t.mu.Lock()
 	t.ended, s.ended = true, true
 	t.mu.Unlock()
-	defer t.giveBack(false)
+	defer t.giveBack(ctx, false)
 	if !t.began {
 		return nil // nothing was asked of the server
 	}
@@ -66,7 +66,6 @@ func (t *transaction) grace() time.Duration {
 // commitFlight is a COMMIT on its way.
 type commitFlight struct {
 	f       *wire.Flight
-	sent    time.Time
 	token   committoken.Token
 	tokened bool
 	at      int // the step that is COMMIT's first
@@ -81,9 +80,6 @@ func (t *transaction) sendCommit(ctx context.Context) error {
 	}
 	if t.trace.seen.id != 0 {
 		t.db.keepWitness()
-	}
-	if t.trace.wrote {
-		c.sent = time.Now()
 	}
 	if err := t.s.wc.Send(ctx, c.f); err != nil {
 		return t.commitLost(ctx, err, c)

@@ -3,7 +3,6 @@ package postgres_test
 import (
 	"context"
 	"errors"
-	"net"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,31 +14,15 @@ import (
 	"github.com/duetdb/duet/internal/faultproxy"
 )
 
-// faulty opens a client behind a fault proxy. Connections are dialled to where
-// the DSN says, through the proxy.
+// faulty opens a client behind a fault proxy.
 func faulty(t testing.TB, dsn string, cfg postgres.Config) (duet.Client, *faultproxy.Proxy) {
 	t.Helper()
-	p := proxyBefore(t, dsn)
-	cfg.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "tcp", p.Addr())
-	}
-	return openDSN(t, dsn, cfg), p
-}
-
-// proxyBefore starts a proxy before the server of a DSN.
-func proxyBefore(t testing.TB, dsn string) *faultproxy.Proxy {
-	t.Helper()
-	var network, address string
-	c, err := postgres.Connect(t.Context(), dsn, postgres.Config{DialFunc: func(ctx context.Context, n, a string) (net.Conn, error) {
-		network, address = n, a
-		return new(net.Dialer).DialContext(ctx, n, a)
-	}})
-	must(t, err)
-	must(t, c.Close(t.Context()))
+	network, address := serverOf(t, dsn)
 	p, err := faultproxy.Start(faultproxy.Config{Network: network, Address: address, Seed: 1})
 	must(t, err)
 	t.Cleanup(func() { must(t, p.Close()) })
-	return p
+	cfg.DialFunc = dialTo(p.Addr())
+	return openDSN(t, dsn, cfg), p
 }
 
 // resolutions collects what the hook is told of lost commits.

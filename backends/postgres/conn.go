@@ -75,8 +75,7 @@ func (c *conn) exec(ctx context.Context, t *task) error {
 	r := &t.r
 	*r = run{db: c.db, s: c.s, k: &t.k, lone: true, inTx: c.s.wc.Status() != 'I'}
 	err := r.exec(ctx)
-	if err != nil && r.isStale(err) && c.s.wc.Status() == 'I' {
-		*r = run{db: c.db, s: c.s, k: &t.k}
+	for c.s.wc.Status() == 'I' && r.anew(err) {
 		err = r.exec(ctx)
 	}
 	c.s.dirty = true // a lent connection is always reset: the user asked for a session

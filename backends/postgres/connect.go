@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -17,8 +17,17 @@ import (
 
 // dialer makes connections to one of the hosts of a resolved DSN.
 type dialer struct {
-	cfg    Config
-	target *dsn.Config
+	cfg     Config
+	target  *dsn.Config
+	servers []*server // the hosts, as they were written
+}
+
+func newDialer(cfg Config, target *dsn.Config) *dialer {
+	d := &dialer{cfg: cfg, target: target}
+	for _, h := range target.Hosts {
+		d.servers = append(d.servers, &server{host: h})
+	}
+	return d
 }
 
 // wireConfig is how to connect to one host.
@@ -58,7 +67,7 @@ func (d *dialer) wireConfig(h dsn.Host) (*wire.Config, error) {
 		w.Password = func(context.Context) (string, error) { return secret.Reveal(), nil }
 	}
 	if w.DialFunc == nil {
-		w.DialFunc = d.dial
+		w.DialFunc, w.DialsDirectly = d.dial, true
 	}
 	return w, nil
 }
@@ -71,7 +80,7 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 		Enable: tcp.Keepalives, Idle: tcp.KeepaliveIdle, Interval: tcp.KeepaliveInterval, Count: tcp.KeepaliveCount,
 	}}
 	host, port, err := net.SplitHostPort(address)
-	if d.cfg.LookupFunc == nil || network != "tcp" || err != nil {
+	if _, number := netip.ParseAddr(host); d.cfg.LookupFunc == nil || network != "tcp" || err != nil || number == nil {
 		return nd.DialContext(ctx, network, address)
 	}
 	addresses, err := d.cfg.LookupFunc(ctx, host)
@@ -83,13 +92,24 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 		if i == 0 {
 			errs = nil
 		}
-		nc, err := nd.DialContext(ctx, network, net.JoinHostPort(a, port))
+		nc, err := dialWithin(ctx, &nd, network, net.JoinHostPort(a, port), len(addresses)-i)
 		if err == nil {
 			return nc, nil
 		}
 		errs = append(errs, err)
 	}
 	return nil, errors.Join(errs...)
+}
+
+// dialWithin dials one of the addresses that are left, in its share of the time:
+// one that does not answer must not take all of it.
+func dialWithin(ctx context.Context, nd *net.Dialer, network, address string, left int) (net.Conn, error) {
+	if deadline, ok := ctx.Deadline(); ok && left > 1 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, time.Until(deadline)/time.Duration(left))
+		defer stop()
+	}
+	return nd.DialContext(ctx, network, address)
 }
 
 // requireAuth lists the accepted methods as the wire wants them.
@@ -120,31 +140,38 @@ func (d *dialer) notice() func(*pgproto3.NoticeResponse) {
 	}
 }
 
-// connect tries the hosts in their order until one will do.
-func (d *dialer) connect(ctx context.Context) (*session, error) {
-	hosts := append([]dsn.Host(nil), d.target.Hosts...)
-	if d.target.LoadBalanceHosts == dsn.BalanceRandom {
-		rand.Shuffle(len(hosts), func(i, j int) { hosts[i], hosts[j] = hosts[j], hosts[i] })
-	}
+// connect tries the hosts in their order until one will do. gone are those that
+// turned out not to be the primary.
+func (d *dialer) connect(ctx context.Context) (s *session, gone []*server, err error) {
 	want := []dsn.TargetSessionAttrs{d.target.TargetSessionAttrs}
 	if want[0] == dsn.TargetPreferStandby {
 		want = []dsn.TargetSessionAttrs{dsn.TargetStandby, dsn.TargetAny}
 	}
+	hosts := d.order()
+	failed := make(map[*server]error, len(hosts))
 	var errs []error
 	for _, attrs := range want {
 		for _, h := range hosts {
+			if err := failed[h]; err != nil && !errors.Is(err, errUnfit) {
+				continue // it would fail again
+			}
 			s, err := d.connectTo(ctx, h, attrs)
 			if err == nil {
-				return s, nil
+				return s, d.disproved(s, failed), nil
 			}
+			failed[h] = err
 			errs = append(errs, err)
 			if ctx.Err() != nil || isFinal(err) {
-				return nil, combined(errs)
+				return nil, nil, combined(errs)
 			}
 		}
 	}
-	return nil, combined(errs)
+	return nil, nil, combined(errs)
 }
+
+// errUnfit is in the error of a server that works and is not what
+// target_session_attrs wants.
+var errUnfit = errors.New("another one is wanted")
 
 // isFinal says that another host would not do better: libpq goes on after every
 // failure but one of authentication.
@@ -170,16 +197,22 @@ func combined(errs []error) error {
 }
 
 // connectTo connects to one host, and looks whether it is what is wanted.
-func (d *dialer) connectTo(ctx context.Context, h dsn.Host, attrs dsn.TargetSessionAttrs) (*session, error) {
-	if t := d.target.ConnectTimeout; t > 0 {
-		var stop context.CancelFunc
-		ctx, stop = context.WithTimeoutCause(ctx, t, fmt.Errorf("connect_timeout of %v", t))
-		defer stop()
-	}
+func (d *dialer) connectTo(ctx context.Context, h *server, attrs dsn.TargetSessionAttrs) (*session, error) {
 	start := time.Now()
-	s, err := d.open(ctx, h, attrs)
+	epoch := h.epoch.Load()
+	bounded, stop := context.WithTimeout(ctx, d.timeout())
+	defer stop()
+	s, err := d.open(bounded, h.host, attrs)
+	switch {
+	case err == nil:
+		s.place = place{server: h, epoch: epoch, attrs: attrs}
+		h.silent.Store(0)
+	case bounded.Err() != nil && ctx.Err() == nil && contextEnded(err):
+		h.silent.Store(time.Now().Add(silentFor).UnixNano())
+		err = d.tooLate(err)
+	}
 	if hook := d.cfg.Hooks.Connect; hook != nil {
-		hook(ctx, duet.ConnectInfo{Host: h.String(), Took: time.Since(start), Err: err})
+		hook(ctx, duet.ConnectInfo{Host: h.host.String(), Took: time.Since(start), Err: err})
 	}
 	return s, err
 }
@@ -200,9 +233,9 @@ func (d *dialer) open(ctx context.Context, h dsn.Host, attrs dsn.TargetSessionAt
 	}
 	_ = wc.Close(ctx)
 	if err == nil {
-		err = simpleError(duet.KindUnavailable, duet.PhaseConnect, "",
-			fmt.Sprintf("the server %s, and target_session_attrs is %s", reason, attrs))
-		err.(*duet.Error).Host = h.String()
+		e := simpleError(duet.KindUnavailable, duet.PhaseConnect, "", fmt.Sprintf("the server %s, and target_session_attrs is %s", reason, attrs))
+		e.Host, e.Err = h.String(), errUnfit
+		err = e
 	}
 	return nil, err
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/duetdb/duet/backends/postgres/codec"
 	"github.com/duetdb/duet/backends/postgres/wire"
 	"github.com/duetdb/duet/dsn"
+	"github.com/duetdb/duet/internal/committoken"
 	"github.com/duetdb/duet/pool"
 	"github.com/duetdb/duet/retry"
 )
@@ -25,6 +26,9 @@ type db struct {
 	statements *statements
 	budget     retry.Budget
 	version    atomic.Pointer[string]
+	noIDs      atomic.Bool // the server has no ids of transactions
+	witnessed  atomic.Bool // a second connection is kept
+	pruner     committoken.Pruner
 }
 
 // Connect makes a client for the database that dsn, the environment and the
@@ -32,6 +36,17 @@ type db struct {
 // section "Database Connection Control Functions"). It makes one connection
 // before it returns, so that a wrong DSN or password is found here; ctx bounds
 // that, not the client's life. The client must be closed.
+//
+// Of several hosts, each new connection goes to the first that will do. Each has
+// connect_timeout to answer, or where that is not set 2 seconds, the only one 30
+// seconds; one that let it pass is asked last for the next 10 seconds. Where
+// target_session_attrs is read-write or primary, all connections to a host are
+// given up, idle ones at once and lent ones when they come back, when it refuses
+// to write (SQLSTATE 25006) though the caller did not ask for a read-only
+// transaction, and when connecting finds another primary. Such a refusal is
+// ErrUnavailable and ErrReadOnly at once, and RetryingTx begins again elsewhere.
+// Where the server reports that it is not any more what target_session_attrs
+// wants, which it does with its next answer, the connections to it go, too.
 //
 // Errors are *duet.Error: KindConfig for a DSN or Config that is wrong,
 // ErrAuthentication, ErrUnavailable.
@@ -45,7 +60,7 @@ func Connect(ctx context.Context, connString string, cfg Config) (duet.Client, e
 		return nil, &duet.Error{Kind: duet.KindConfig, Backend: backendName, Phase: duet.PhasePrepare, Err: err}
 	}
 	d := &db{
-		cfg: cfg, dialer: &dialer{cfg: cfg, target: target}, types: codec.NewTypes(),
+		cfg: cfg, dialer: newDialer(cfg, target), types: codec.NewTypes(),
 		statements: &statements{maxText: cfg.MaxCachedText, byText: map[statementKey]*statement{}},
 	}
 	if d.pool, err = pool.New(d.poolConfig()); err != nil {
@@ -90,7 +105,7 @@ func (d *db) poolConfig() pool.Config[*session] {
 			s.wc.Fail(wire.ErrClosed)
 			_ = s.wc.Close(context.Background())
 		},
-		Healthy: func(s *session) bool { return s.wc.Err() == nil },
+		Healthy: func(s *session) bool { return s.wc.Err() == nil && !s.fallen() },
 	}
 	if c.MaxSize == 0 {
 		c.MaxSize = max(4, int32(runtime.GOMAXPROCS(0)), c.MinSize)
@@ -113,9 +128,12 @@ func nameOf(ctx context.Context) string {
 
 // connect makes a connection for the pool.
 func (d *db) connect(ctx context.Context) (*session, error) {
-	s, err := d.dialer.connect(ctx)
+	s, gone, err := d.dialer.connect(ctx)
 	if err != nil {
 		return nil, err
+	}
+	for _, h := range gone {
+		d.giveUp(h, h.epoch.Load())
 	}
 	version := serverVersion(s.wc)
 	d.version.Store(&version)
@@ -171,6 +189,22 @@ func (d *db) release(lease *pool.Lease[*session]) {
 	d.giveBack(lease)
 }
 
+// releaseWithin is release for a call. Where locks of the session are to be let
+// go of, that is waited for no longer than ctx lasts, and goes on in the
+// background.
+func (d *db) releaseWithin(ctx context.Context, lease *pool.Lease[*session]) {
+	if s := lease.Value(); !s.locks || ctx.Done() == nil || s.wc.Busy() {
+		d.release(lease)
+		return
+	}
+	released := make(chan struct{})
+	go func() { defer close(released); d.release(lease) }()
+	select {
+	case <-released:
+	case <-ctx.Done():
+	}
+}
+
 func (d *db) giveBack(lease *pool.Lease[*session]) {
 	s := lease.Value()
 	if hook := d.cfg.OnRelease; hook != nil && s.wc.Err() == nil {
@@ -180,6 +214,7 @@ func (d *db) giveBack(lease *pool.Lease[*session]) {
 			return
 		}
 	}
+	d.judge(s)
 	if !s.clean() {
 		lease.Destroy()
 		return
@@ -197,7 +232,7 @@ func (d *db) backend() duet.Backend {
 }
 
 var abilities = duet.Abilities(duet.NestedTx, duet.WeakIsolation, duet.DeferrableTx, duet.RowCounts, duet.Streaming,
-	duet.SessionState, duet.SessionSettings, duet.ServerCancel, duet.TxCommands)
+	duet.SessionState, duet.SessionSettings, duet.ServerCancel, duet.TxCommands, duet.TransactionIDs)
 
 // close drains the pool, bounded by ctx.
 func (d *db) close(ctx context.Context) error {

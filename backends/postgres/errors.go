@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/duetdb/duet"
 	"github.com/duetdb/duet/backends/postgres/codec"
@@ -98,10 +97,31 @@ func lost(err error, st *statement, phase duet.Phase, unknown bool) *duet.Error 
 }
 
 // refusedFirst says that the server ended the session before it had answered
-// anything of the flight: it has not run it.
+// anything of the flight, and so had not run any of it: a backend sends Parse's
+// and Bind's answers from the same buffer as its last words, in their order. That
+// is proof only of PostgreSQL's own backend, and of ends that it tells itself.
+// What ends a session between commands (57P01 pg_terminate_backend and shutdown,
+// 57P05 and 25P03 time-outs) is told by one function of its source,
+// ProcessInterrupts in postgres.c, which the error names. 53300 and 57P03 refuse a
+// session that is being made: on one that exists only a pooler says them, of a
+// server's connection that it could not make for the flight.
+//
+// No proof is everything else: a pooler that lost the server's connection speaks
+// for itself (PgBouncer: FATAL 08P01 "server conn crashed?"), may have dropped
+// answers that had come, and names no function; a PANIC strikes anywhere, and of a
+// crash (57P02) a backend warns from inside whatever it was doing.
 func refusedFirst(err error, f *wire.Flight) bool {
 	e, ok := errors.AsType[*wire.ServerError](err)
-	return ok && (e.Severity == "FATAL" || e.Severity == "PANIC") && !f.Answered()
+	if !ok || e.Severity != "FATAL" || f.Answered() {
+		return false
+	}
+	switch e.Code {
+	case "57P01", "57P05", "25P03":
+		return e.Routine == "ProcessInterrupts"
+	case "53300", "57P03":
+		return true
+	}
+	return false
 }
 
 func contextEnded(err error) bool {
@@ -156,7 +176,7 @@ func connectError(err error, host string) *duet.Error {
 		if ce.Stage == wire.StageConfig {
 			e.Kind = duet.KindConfig
 		}
-		if ce.Stage == wire.StageAuthentication {
+		if ce.Stage == wire.StageAuthentication && !isNetwork(ce.Err) {
 			e.Kind = duet.KindAuthentication
 		}
 		e.Message, e.Err = string(ce.Stage), ce.Err // where to is said by Host
@@ -197,7 +217,7 @@ func classify(err error) retry.Class {
 // hasStalePlan looks for a stale plan everywhere in err's tree: a closure may
 // have put something else before it.
 func hasStalePlan(err error) bool {
-	if e, ok := err.(*duet.Error); ok && isStalePlan(e.Code, e.Message) {
+	if err == errOutdated || err == errUnlooked {
 		return true
 	}
 	switch u := err.(type) {
@@ -207,10 +227,4 @@ func hasStalePlan(err error) bool {
 		return slices.ContainsFunc(u.Unwrap(), hasStalePlan)
 	}
 	return false
-}
-
-// isStalePlan says that a prepared statement no longer is what it was: another
-// session changed a table, or the statement was deallocated.
-func isStalePlan(code, message string) bool {
-	return code == "26000" || code == "0A000" && strings.Contains(message, "cached plan must not change result type")
 }

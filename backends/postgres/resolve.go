@@ -133,14 +133,14 @@ func pause(ctx context.Context, looks int) bool {
 }
 
 // askID looks the transaction's id up. An answer is believed only over a
-// connection that was open before COMMIT was sent: that it has survived proves
-// that no crash came between, after which ids are given out again.
+// connection that was open before the id was asked for: that it has survived
+// proves that no crash came after, with which ids are given out again.
 func (l *lostCommit) askID(ctx context.Context) verdict {
 	var strangers []*session // of other servers
 	for looks := 0; ; looks++ {
 		known := slices.Clone(strangers)
 		lease, err := l.db.pool.AcquireExisting(ctx, l.opt.Name, func(s *session) bool {
-			return s.opened.Before(l.sent) && s.wc.Err() == nil && !slices.Contains(known, s)
+			return s.opened.Before(l.trace.asked) && s.wc.Err() == nil && !slices.Contains(known, s)
 		})
 		if err != nil {
 			return unknown("its id is %d, and %s", l.trace.seen.id, noWitness(err))
@@ -170,9 +170,9 @@ func (l *lostCommit) askID(ctx context.Context) verdict {
 // noWitness says why there is no connection that could tell.
 func noWitness(err error) string {
 	if errors.Is(err, pool.ErrNone) {
-		return "no other connection of the pool was open before the COMMIT, so that nobody can tell whether the server is the same as before"
+		return "no other connection of the pool has been open since before it was given, so that nobody can tell whether the server has not crashed and given it again"
 	}
-	return "no connection that was open before the COMMIT came free: " + err.Error()
+	return "no connection that has been open since before it was given came free: " + err.Error()
 }
 
 // judge reads a testimony. The zero verdict means that it is too early.

@@ -262,13 +262,13 @@ func (c *client) openRows(ctx context.Context, cmd string, args []any) (*rows, e
 		if err == nil {
 			w.finish = func(w *rows) error {
 				err := c.checkIdle(&w.r, nil)
-				c.db.release(lease)
+				c.db.releaseWithin(ctx, lease)
 				return err
 			}
 			return w, nil
 		}
 		err = c.checkIdle(&w.r, err)
-		c.db.release(lease)
+		c.db.releaseWithin(ctx, lease)
 		if !m.again(ctx, c, &w.r, err) {
 			return nil, m.told(err)
 		}

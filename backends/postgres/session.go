@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"strconv"
 	"time"
 
@@ -19,6 +20,7 @@ type session struct {
 
 	prepared map[*statement]*preparedName
 	clock    uint64   // orders the uses of prepared statements
+	prefix   string   // of the names of prepared statements: no other session has it
 	names    uint64   // names given so far: none is given twice
 	closing  []string // names to be dropped with the next flight
 
@@ -43,7 +45,7 @@ type preparedName struct {
 
 func newSession(wc *wire.Conn) *session {
 	return &session{
-		wc: wc, opened: time.Now(), prepared: map[*statement]*preparedName{}, plainStrings: wc.Parameter("standard_conforming_strings"),
+		wc: wc, prefix: "duet_" + strconv.FormatUint(rand.Uint64(), 36) + "_", opened: time.Now(), prepared: map[*statement]*preparedName{}, plainStrings: wc.Parameter("standard_conforming_strings"),
 	}
 }
 
@@ -61,11 +63,13 @@ func (s *session) standardStrings(settings map[string]string) bool {
 	return value != "off"
 }
 
-// newName gives a name that this connection has never had. An abandoned flight
-// may or may not have made its statement, so names are not used again.
+// newName gives a name that no connection has ever had. An abandoned flight may
+// or may not have made its statement, so names are not used again; and where a
+// pooler puts another server's session under the connection, a name of ours must
+// not be that of another text there.
 func (s *session) newName() string {
 	s.names++
-	return "duet_" + strconv.FormatUint(s.names, 10)
+	return s.prefix + strconv.FormatUint(s.names, 10)
 }
 
 // remember notes a statement that the server has prepared, and lets go of the

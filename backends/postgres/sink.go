@@ -14,6 +14,7 @@ const (
 	intoOne
 	intoJSON
 	intoOneJSON
+	streamRows // decoded by their reader
 )
 
 // sink takes the rows of one result. It is a plain struct, not an interface, so

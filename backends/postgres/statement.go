@@ -25,6 +25,10 @@ type statement struct {
 	cached  bool // worth preparing under a name
 	ends    bool // it would end the transaction that it runs in
 
+	mayCommit bool     // a procedure or a block of code: it may commit on its way, outside of transactions
+	quiet     bool     // it gives rows and does nothing else
+	calls     []string // what it calls that may be a function of the user's
+
 	desc atomic.Pointer[description]
 }
 
@@ -159,6 +163,8 @@ func (s *statements) get(key statementKey) (*statement, error) {
 		st.tame = st.tame && isTame(part.Kind, text)
 		st.ends = st.ends || part.Kind == sqltext.TransactionControl && endsTransaction(text)
 	}
+	st.mayCommit = !st.several && st.kind == sqltext.Utility && mayCommit(key.text)
+	st.examine(key.standard)
 	st.locks = strings.Contains(strings.ToLower(key.text), "advisory")
 	st.cached = isData(st.kind) && len(key.text) <= s.maxText
 	if len(key.text) <= s.maxText {
@@ -223,6 +229,18 @@ func endsTransaction(text string) bool {
 		return len(rest) == 0 || rest[0] != "to"
 	}
 	return true
+}
+
+// mayCommit says whether a text runs code that may end a transaction: CALL, and
+// a DO that has such a word in it (PostgreSQL documentation, "PL/pgSQL",
+// section "Transaction Management").
+func mayCommit(text string) bool {
+	text = strings.ToLower(text)
+	words := strings.Fields(comments.ReplaceAllString(text, " "))
+	if len(words) == 0 || words[0] == "call" {
+		return len(words) > 0
+	}
+	return strings.HasPrefix(words[0], "do") && (strings.Contains(text, "commit") || strings.Contains(text, "call"))
 }
 
 // comments finds comments in a transaction command, which has no strings.

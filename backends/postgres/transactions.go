@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/duetdb/duet"
 	"github.com/duetdb/duet/backends/postgres/wire"
@@ -11,6 +12,9 @@ import (
 )
 
 func (c *client) RetryingTx(ctx context.Context, fn func(context.Context, duet.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return acquireError(err, "")
+	}
 	loop := retry.Loop{Budget: &c.db.budget, Classify: classify}
 	if c.opt.Retry != nil {
 		loop.Policy = *c.opt.Retry
@@ -31,9 +35,6 @@ func (c *client) RetryingTx(ctx context.Context, fn func(context.Context, duet.T
 func gaveUp(err error) error {
 	given, ok := err.(*retry.Error)
 	if !ok {
-		if err != nil && (err == context.Canceled || err == context.DeadlineExceeded) { // before the first attempt
-			return acquireError(err, "")
-		}
 		return err
 	}
 	e := duet.Error{Backend: backendName, Phase: duet.PhaseRun}
@@ -195,17 +196,26 @@ func (t *transaction) finish(ctx context.Context, s *scope) error {
 	if !busy && t.began && t.s.wc.Err() == nil {
 		t.undo(ctx)
 	}
-	t.giveBack(busy)
+	t.giveBack(ctx, busy)
 	return failed
 }
 
-// undo rolls back: it waits for the answer while ctx lasts, and leaves it to the
-// background otherwise.
+// undoTimeout bounds the wait for a ROLLBACK, beside Options.Timeout.
+const undoTimeout = time.Second
+
+// undo rolls back: it waits for the answer while ctx lasts, though not for long,
+// and leaves it to the background otherwise.
 func (t *transaction) undo(ctx context.Context) {
 	if t.s.setInTx {
 		t.s.doubt(t.applied)
 	}
 	if ctx.Err() == nil && !t.s.wc.Busy() {
+		wait := undoTimeout
+		if t.opt.Timeout > 0 {
+			wait = min(wait, t.opt.Timeout)
+		}
+		ctx, stop := context.WithTimeout(ctx, wait)
+		defer stop()
 		if t.rollback(ctx) == nil || t.s.wc.Err() != nil {
 			return
 		}
@@ -218,7 +228,7 @@ func (t *transaction) undo(ctx context.Context) {
 }
 
 // giveBack returns the connection; one that somebody still uses is closed.
-func (t *transaction) giveBack(busy bool) {
+func (t *transaction) giveBack(ctx context.Context, busy bool) {
 	t.mu.Lock()
 	lease, s := t.lease, t.s
 	t.mu.Unlock()
@@ -230,7 +240,7 @@ func (t *transaction) giveBack(busy bool) {
 	case busy:
 		lease.Destroy()
 	default:
-		t.db.release(lease)
+		t.db.releaseWithin(ctx, lease)
 	}
 }
 

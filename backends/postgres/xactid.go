@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/duetdb/duet"
 	"github.com/duetdb/duet/backends/postgres/sqltext"
@@ -68,9 +69,10 @@ type trace struct {
 	on    bool // ids are looked for
 	wrote bool // something ran that may have written, or said something by NOTIFY
 	seen  sighting
-	loud  bool     // something ran of which a look cannot tell
-	modes bool     // its own modes were set by a statement
-	calls []string // what it called that may be a function of the user's
+	asked time.Time // before the look was sent
+	loud  bool      // something ran of which a look cannot tell
+	modes bool      // its own modes were set by a statement
+	calls []string  // what it called that may be a function of the user's
 }
 
 // maxCalls bounds the names that a trace keeps.
@@ -151,7 +153,7 @@ func (r *run) wantsLook() bool {
 
 // addLook puts the look behind the command.
 func (r *run) addLook() error {
-	r.lookAt = r.f.Steps()
+	r.lookAt, r.trace.asked = r.f.Steps(), time.Now()
 	return r.s.addLook(r.f, r.db.cfg.StatementCache == CacheNamed)
 }
 

@@ -107,12 +107,20 @@ func settings(cfg Config, certs *Certs, sockets string) string {
 		all["ssl_key_file"] = certs.serverKeyFile
 	}
 	maps.Copy(all, cfg.Settings)
+	return settingLines(all)
+}
+
+// settingLines are settings as postgresql.conf has them.
+func settingLines(settings map[string]string) string {
 	var b strings.Builder
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		fmt.Fprintf(&b, "%s = '%s'\n", name, strings.NewReplacer(`'`, `''`, `\`, `\\`).Replace(all[name]))
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		fmt.Fprintf(&b, "%s = %s\n", name, strings.ReplaceAll(settingValue(settings[name]), `\`, `\\`))
 	}
 	return b.String()
 }
+
+// settingValue quotes a setting's value as SQL does.
+func settingValue(value string) string { return "'" + strings.ReplaceAll(value, "'", "''") + "'" }
 
 func hba(cfg Config) string {
 	lines := cfg.HBA
@@ -124,7 +132,7 @@ func hba(cfg Config) string {
 			"host replication all all trust",
 		}
 	}
-	return "local all " + Superuser + " trust\n" + strings.Join(lines, "\n") + "\n"
+	return "local all " + Superuser + " trust\nlocal replication " + Superuser + " trust\n" + strings.Join(lines, "\n") + "\n"
 }
 
 func (c *cluster) write(name, text string) error {

@@ -105,12 +105,12 @@ func TestAsOrdinaryUser(t *testing.T) {
 	if err := os.WriteFile(copied, code, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), copied, "-test.v", "-test.run", "^(TestStartStopRestart|TestTLS|TestServerDiesWithItsProgram)$")
+	cmd := exec.CommandContext(t.Context(), copied, "-test.v", "-test.run", "^(TestStartStopRestart|TestTLS|TestServerDiesWithItsProgram|TestReplica)$")
 	cmd.Dir = "/"
 	cmd.Env = append(os.Environ(), "HOME=/nonexistent", "XDG_CACHE_HOME=", "GOCOVERDIR=")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
 	out, err := cmd.CombinedOutput()
-	if err != nil || strings.Contains(string(out), "SKIP") || strings.Count(string(out), "\n--- PASS: Test") != 3 {
+	if err != nil || strings.Contains(string(out), "SKIP") || strings.Count(string(out), "\n--- PASS: Test") != 4 {
 		t.Errorf("as %s: %v\n%s", u.Username, err, out)
 	}
 }

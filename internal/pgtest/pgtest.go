@@ -51,8 +51,9 @@ type Config struct {
 	// TLS makes a certificate authority, a server's and a client's
 	// certificate, and switches the server's ssl on. See Server.Certs.
 	TLS bool
-	// HBA are the lines of pg_hba.conf. They follow a first line that lets
-	// Superuser in over the Unix socket. Empty: everybody is trusted.
+	// HBA are the lines of pg_hba.conf. They follow first lines that let
+	// Superuser, and its replicas, in over the Unix socket. Empty: everybody is
+	// trusted.
 	HBA []string
 	// InitSQL are scripts that Superuser runs when the server has started,
 	// each in one simple query: roles, databases.
@@ -70,7 +71,7 @@ type Config struct {
 }
 
 // Server is a PostgreSQL server. Its methods are safe for concurrent use;
-// Stop, Restart and Close wait for each other.
+// Stop, Start, Restart, Promote, Follow and Close wait for each other.
 type Server struct {
 	// Port is the TCP port on 127.0.0.1.
 	Port int
