@@ -96,7 +96,7 @@ func newRoot(s streams) *cobra.Command {
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
-	root.AddCommand(newDemo(s), newPing(s), newQuery(s), newDSN(s), newConformance(s), newTestServer(s), newVersion(s))
+	root.AddCommand(newDemo(s), newPing(s), newQuery(s), newDSN(s), newConformance(s), newInit(s), newSoak(s), newTestServer(s), newVersion(s))
 	return root
 }
 

@@ -14,7 +14,7 @@ func TestUsageErrors(t *testing.T) {
 		args []string
 		says string
 	}{
-		{"unknown command", []string{"pnig"}, `did you mean ping?`},
+		{"unknown command", []string{"pnig"}, `did you mean ping or init?`},
 		{"unlike any command", []string{"qqqqqq"}, `there is no command "qqqqqq"`},
 		{"a DSN as command", []string{"postgres://anna:s3cr3t@h/db"}, "not a command"},
 		{"a DSN as argument", []string{"ping", "postgres://anna:s3cr3t@h/db"}, "given with --dsn"},
@@ -66,7 +66,7 @@ func TestUsageErrors(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	r := duetRun(t)
-	for _, name := range []string{"demo", "ping", "query", "dsn", "conformance", "edgedb-test-server", "version"} {
+	for _, name := range []string{"demo", "ping", "query", "dsn", "conformance", "init", "soak", "edgedb-test-server", "version"} {
 		r.want(t, exitOK, "\n  "+name, "")
 		help := duetRun(t, name, "--help")
 		help.want(t, exitOK, "Usage:", "")
