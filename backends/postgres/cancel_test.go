@@ -143,7 +143,7 @@ func TestCancelEverywhere(t *testing.T) {
 
 func TestCancelCommit(t *testing.T) {
 	dsn := newDatabase(t)
-	c := openDSN(t, dsn, postgres.Config{MaxConns: 1})
+	c := openDSN(t, dsn, postgres.Config{MaxConns: 1, Options: duet.Options{CommitGrace: -1}})
 	run(t, c, `create table t (n int);
 		create function slow() returns trigger language plpgsql as 'begin perform pg_sleep(0.5); return null; end';
 		create constraint trigger s after insert on t deferrable initially deferred for each row execute function slow()`)

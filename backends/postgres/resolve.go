@@ -100,8 +100,8 @@ func (l *lostCommit) refused() bool {
 		return false
 	}
 	switch e.Code {
-	case "57P01", "25P03", "57P05": // admin shutdown; idle timeouts
-		return true
+	case "57P01", "25P03", "57P05": // see refusedFirst
+		return e.Routine == "ProcessInterrupts"
 	}
 	return false
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"time"
 )
 
@@ -14,6 +13,10 @@ func (f *Flight) interrupt() {
 	c := f.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if f.Grace > 0 && f.late == nil {
+		f.late = time.AfterFunc(f.Grace, f.interrupt)
+		return
+	}
 	if f.state == flightReading && c.cause == nil {
 		f.interrupted = true
 		_ = c.nc.SetReadDeadline(longAgo)
@@ -28,6 +31,7 @@ func (f *Flight) leave() error {
 	defer c.mu.Unlock()
 	if f.state == flightQueued || f.state == flightReading {
 		f.state = flightAbandoned
+		c.holdLocked()
 		c.grantLocked()
 	}
 	return f.ctx.Err()
@@ -43,10 +47,7 @@ func (f *Flight) Abandon() { _ = f.leave() }
 func (c *Conn) drain() (idle func()) {
 	for {
 		c.mu.Lock()
-		f := c.head
-		for f != nil && f.state == flightLazy {
-			f = f.next
-		}
+		f := c.firstLocked()
 		if c.cause != nil || f == nil || f.state != flightAbandoned {
 			c.draining = false
 			c.grantLocked()
@@ -56,42 +57,88 @@ func (c *Conn) drain() (idle func()) {
 			c.mu.Unlock()
 			return idle
 		}
-		cancel := !f.NoCancel && len(c.s.secret) > 0
+		c.holdLocked()
 		f.interrupted = true // popLocked clears the deadline
 		_ = c.nc.SetReadDeadline(time.Now().Add(c.cancelTimeout()))
-		c.held = cancel
 		c.mu.Unlock()
 
-		answered, canceled := make(chan struct{}), make(chan struct{})
-		if cancel {
-			c.workers.Add(1)
-			go c.askToCancel(answered, canceled)
-		} else {
-			close(canceled)
-		}
-		err := c.discard(f)
-		if isTimeout(err) {
-			err = fmt.Errorf("an abandoned flight did not end in %v: %w", c.cancelTimeout(), err)
-		}
-		if err != nil {
-			_ = c.fail(err)
-		}
-		close(answered)
-		<-canceled
+		err := c.leaveOff(f)
 		c.mu.Lock()
 		if err == nil {
 			c.popLocked(f)
+		} else {
+			c.failLocked(c.timedOut(err))
 		}
+		c.asking = false
 		c.releaseLocked()
 		c.mu.Unlock()
 	}
 }
 
-// discard reads f to its end without looking at what it says.
-func (c *Conn) discard(f *Flight) error {
-	if err := c.readLazy(f, false); err != nil {
+// leaveOff reads an abandoned flight to its end, and has the server asked to
+// cancel it where that may be. When it returns, no signal can come any more, or
+// the connection is closed.
+func (c *Conn) leaveOff(f *Flight) error {
+	if err := c.readLazy(f, false); err != nil { // first: the signal would hit what the server runs now
 		return readCause(err)
 	}
+	c.mu.Lock()
+	cancel := c.cause == nil && c.held == f
+	c.asking = cancel
+	c.mu.Unlock()
+	if !cancel {
+		return c.discard(f)
+	}
+	answered, settled := make(chan struct{}), make(chan struct{})
+	c.workers.Add(1)
+	go func() {
+		defer c.workers.Done()
+		defer close(settled)
+		c.cancelFlight(f, answered)
+	}()
+	err := c.discard(f)
+	if err != nil {
+		_ = c.fail(c.timedOut(err)) // it ends the asking, too
+	}
+	close(answered)
+	<-settled
+	return err
+}
+
+// firstLocked is the flight at the head, behind the lazy ones.
+func (c *Conn) firstLocked() *Flight {
+	f := c.head
+	for f != nil && f.state == flightLazy {
+		f = f.next
+	}
+	return f
+}
+
+// holdLocked keeps more from being written behind an abandoned flight at the
+// head, where that will be cancelled.
+func (c *Conn) holdLocked() {
+	if f := c.firstLocked(); f != nil && f.state == flightAbandoned && c.mayCancelLocked(f) {
+		c.held = f
+	}
+}
+
+// mayCancelLocked says whether the server may be asked to cancel f. What was
+// written behind f may be hit as well, and where one of that must not be, f is
+// left to end by itself.
+func (c *Conn) mayCancelLocked(f *Flight) bool {
+	if f.NoCancel || len(c.s.secret) == 0 {
+		return false
+	}
+	for g := f.next; g != nil && c.sent > g.start; g = g.next {
+		if g.state == flightLazy || g.NoCancel && !g.ignored {
+			return false
+		}
+	}
+	return true
+}
+
+// discard reads f to its end without looking at what it says.
+func (c *Conn) discard(f *Flight) error {
 	for f.at < len(f.steps) {
 		typ, body, err := c.rd.next()
 		if err != nil {
@@ -104,44 +151,130 @@ func (c *Conn) discard(f *Flight) error {
 	return nil
 }
 
-// askToCancel sends a CancelRequest for what the connection is running
-// (PostgreSQL documentation, section "Canceling Requests in Progress"), unless
-// that is answered in a moment anyway. When it returns, the server has either
-// delivered the signal or will never do so, or the connection is closed.
-func (c *Conn) askToCancel(answered <-chan struct{}, done chan<- struct{}) {
-	defer c.workers.Done()
-	defer close(done)
+// timedOut words the end of CancelTimeout.
+func (c *Conn) timedOut(err error) error {
+	if isTimeout(err) {
+		return fmt.Errorf("an abandoned flight did not end in %v: %w", c.cancelTimeout(), err)
+	}
+	return err
+}
+
+// cancelFlight asks the server to cancel f, which it is running (PostgreSQL
+// documentation, section "Canceling Requests in Progress"), unless that is
+// answered in a moment anyway. When it returns, the server has either delivered
+// the signal or will never do so, or the connection is closed.
+func (c *Conn) cancelFlight(f *Flight, answered <-chan struct{}) {
 	grace := time.NewTimer(cancelGrace)
 	defer grace.Stop()
 	select {
 	case <-answered:
 		return
 	case <-c.dead:
-		return
+		if !c.parted() {
+			return
+		}
 	case <-grace.C:
 	}
 	ctx, stop := context.WithTimeout(context.Background(), c.cancelTimeout())
 	defer stop()
-	ended := make(chan struct{})
-	defer close(ended)
-	c.workers.Add(1)
-	go func() { // a connection that is closed meanwhile needs no cancelling
-		defer c.workers.Done()
-		select {
-		case <-c.dead:
-			stop()
-		case <-ended:
-		}
-	}()
 	if !c.awaitWritten(ctx) {
 		return // the drainer gives up as well
 	}
-	err := sendCancel(ctx, c.cfg, c.s)
-	if op, ok := errors.AsType[*net.OpError](err); err == nil || ok && op.Op == "dial" {
-		return // without it the drainer waits, and then gives up
+	for wait := cancelAgain; c.disturb(f); wait *= 2 {
+		err := c.askToCancel(ctx, stop)
+		if _, ok := errors.AsType[*notAsked](err); err != nil && !ok {
+			// The signal may yet come, and would hit whatever runs then.
+			_ = c.fail(fmt.Errorf("the server did not answer when it was asked to cancel: %w", err))
+			return
+		}
+		again := time.NewTimer(wait) // a server that was between two messages drops the signal
+		defer again.Stop()
+		select {
+		case <-answered:
+			return
+		case <-c.dead:
+			return
+		case <-ctx.Done():
+			return
+		case <-again.C:
+		}
 	}
-	// The signal may yet come, and would hit whatever runs then.
-	_ = c.fail(fmt.Errorf("the server did not answer when it was asked to cancel: %w", err))
+}
+
+// disturb notes which flights the signal for f may hit. It says no where that
+// must not be: one has been written together with f, since it was held.
+func (c *Conn) disturb(f *Flight) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.mayCancelLocked(f) {
+		c.releaseLocked()
+		return false
+	}
+	for g := f.next; g != nil && c.sent > g.start; g = g.next {
+		g.disturbed = true
+	}
+	return true
+}
+
+// errDialerHangs is given up with where a DialFunc does not honour its ctx.
+var errDialerHangs = errors.New("the dialer goes on after the end of its context")
+
+// askToCancel sends the CancelRequest and waits for its end. stop ends ctx, as
+// is done where the connection is closed meanwhile: at once where the server
+// left, in a moment where this side closed it.
+func (c *Conn) askToCancel(ctx context.Context, stop func()) error {
+	ended := make(chan error, 1)
+	go func() { ended <- sendCancel(ctx, c.cfg, c.s) }()
+	dead, over := c.dead, ctx.Done()
+	var late <-chan time.Time
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case <-dead:
+			dead = nil
+			if !c.parted() {
+				stop()
+				continue
+			}
+			defer time.AfterFunc(partingTimeout, stop).Stop()
+		case <-over:
+			over = nil
+			timer := time.NewTimer(hangTime)
+			defer timer.Stop()
+			late = timer.C
+		case <-late:
+			return errDialerHangs
+		}
+	}
+}
+
+// partLocked sees that the server does not go on with what it is running when
+// this side closes the connection: it would notice only when it has something to
+// say, and hold its locks until then.
+func (c *Conn) partLocked() {
+	f := c.firstLocked()
+	if c.cause != nil || f == nil || c.sent <= f.start {
+		return
+	}
+	c.parting = true
+	if c.asking || !c.mayCancelLocked(f) {
+		return // it is being asked already, or must not be
+	}
+	c.workers.Add(1)
+	go func() {
+		defer c.workers.Done()
+		ctx, stop := context.WithTimeout(context.Background(), partingTimeout)
+		defer stop()
+		_ = c.askToCancel(ctx, stop) // whatever comes of it, the connection is closed
+	}()
+}
+
+// parted says whether this side closed the connection while it was busy.
+func (c *Conn) parted() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.parting
 }
 
 func (c *Conn) cancelTimeout() time.Duration {

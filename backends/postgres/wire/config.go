@@ -77,6 +77,11 @@ type Config struct {
 	// DialFunc makes the byte stream. It must honour ctx; its net.Conn must
 	// honour deadlines. Nil: a net.Dialer with its default keep-alive.
 	DialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+	// DialsDirectly says that DialFunc connects to the server itself, not to
+	// something on the way, and takes a number for Address's name: a CancelRequest
+	// then goes to the connection's remote address, since the name may lead
+	// to another server by then.
+	DialsDirectly bool
 
 	// TLS says whether to encrypt.
 	TLS TLSMode

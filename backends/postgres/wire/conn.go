@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -45,7 +43,9 @@ type Conn struct {
 	writing  bool
 	written  chan struct{} // closed when the write under way has ended; made by who waits
 	writeErr error         // a write found the other side gone
-	held     bool          // a cancel is under way: nothing is written
+	held     *Flight       // it is being cancelled: nothing is written behind it
+	asking   bool          // a worker has the server asked to cancel
+	parting  bool          // this side closed the connection while it was busy
 	queued   uint64        // bytes that flights have queued, ever
 	sent     uint64        // bytes handed to the kernel, ever, with those of a write under way
 	settled  uint64        // bytes of flights that were answered, ever
@@ -70,9 +70,20 @@ const (
 	// process.
 	cancelGrace = 3 * time.Millisecond
 
+	// cancelAgain is how long the first CancelRequest may be without effect before
+	// another follows; then it is twice that, and so on.
+	cancelAgain = 100 * time.Millisecond
+
 	// defaultCancelTimeout bounds how long an abandoned flight may take to end
 	// before its connection is closed.
 	defaultCancelTimeout = 5 * time.Second
+
+	// partingTimeout bounds a CancelRequest for what a connection was running
+	// when this side closed it. Close waits for it.
+	partingTimeout = 500 * time.Millisecond
+
+	// hangTime is how long a dialer may go on after the end of its ctx.
+	hangTime = 50 * time.Millisecond
 )
 
 // longAgo is a deadline in the past: it ends a read that is under way.
@@ -129,7 +140,7 @@ func (c *Conn) SendLazy(f *Flight) error { return c.sendUnattended(f, flightLazy
 // SendAbandoned queues the flight and lets the background read its answers. An
 // error in them is ignored.
 func (c *Conn) SendAbandoned(f *Flight) error {
-	f.NoCancel = true
+	f.NoCancel, f.ignored = true, true
 	return c.sendUnattended(f, flightAbandoned)
 }
 
@@ -189,10 +200,7 @@ func (c *Conn) grantLocked() {
 	if c.cause != nil || c.looking {
 		return // there is nothing to read any more, or look will grant it
 	}
-	f := c.head
-	for f != nil && f.state == flightLazy {
-		f = f.next
-	}
+	f := c.firstLocked()
 	switch {
 	case f == nil:
 	case f.state == flightQueued:
@@ -277,16 +285,18 @@ func (c *Conn) closedLocked() error {
 }
 
 // Close says goodbye if the connection is idle, closes it, and waits for what
-// works in its background. An error, ctx's, says that some of that is still
-// ending: the socket is closed nevertheless. Close is idempotent and may be
-// called at any time.
+// works in its background. Where the server is running a flight, it is asked to
+// cancel that, as it would otherwise go on; it has half a second to take note.
+// An error, ctx's, says that some of that is still ending: the socket is closed
+// nevertheless. Close is idempotent and may be called at any time.
 func (c *Conn) Close(ctx context.Context) error {
 	c.mu.Lock()
 	if c.cause == nil {
-		if c.head == nil && !c.writing && !c.held {
+		if c.head == nil && !c.writing && c.held == nil {
 			_ = c.nc.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
 			_, _ = c.nc.Write([]byte{'X', 0, 0, 0, 4})
 		}
+		c.partLocked()
 		c.failLocked(ErrClosed)
 	}
 	c.mu.Unlock()
@@ -311,8 +321,14 @@ func (c *Conn) Err() error {
 }
 
 // Fail closes the connection because of err, for a caller that found it in a
-// state that nobody can trust.
-func (c *Conn) Fail(err error) { _ = c.fail(err) }
+// state that nobody can trust. It does not wait; what the server is running is
+// cancelled as by Close.
+func (c *Conn) Fail(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.partLocked()
+	c.failLocked(err)
+}
 
 // Status is the transaction status of the last ReadyForQuery: 'I' outside a
 // transaction block, 'T' inside one, 'E' inside one that has failed.
@@ -370,25 +386,3 @@ func (c *Conn) PID() uint32 { return c.s.pid }
 
 // Address is what the connection was made to.
 func (c *Conn) Address() string { return c.cfg.Address }
-
-// DeadError is returned for a flight on a connection that is closed, or died
-// under it.
-type DeadError struct {
-	// Cause is why: an error of the network, a *ServerError of severity FATAL,
-	// or a *ProtocolError.
-	Cause error
-}
-
-// Error says why the connection is closed.
-func (e *DeadError) Error() string { return fmt.Sprintf("connection lost: %v", e.Cause) }
-
-// Unwrap gives ErrClosed and the cause.
-func (e *DeadError) Unwrap() []error { return []error{ErrClosed, e.Cause} }
-
-// isTimeout says whether a read ended at its deadline.
-func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
-
-// isReset says whether err is how a socket reports that the other side has gone.
-func isReset(err error) bool {
-	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
-}

@@ -54,3 +54,7 @@ func (c *Conn) WriteBuffers() int {
 // ReadBuffer counts the bytes of memory kept for reading. Only while nobody
 // reads.
 func (c *Conn) ReadBuffer() int { return len(c.rd.buf) }
+
+// CancelGrace is how long an abandoned flight may go on before the server is
+// asked to cancel it.
+const CancelGrace = cancelGrace

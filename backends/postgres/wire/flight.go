@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 )
 
 // step is one message of a flight that the server answers, or the Sync that
@@ -32,8 +33,12 @@ type Flight struct {
 	// is looked at before anything is sent.
 	Lone bool
 	// NoCancel forbids asking the server to cancel the flight when its ctx ends:
-	// the answers are awaited instead.
+	// the answers are awaited instead. Once it has been written, nothing is
+	// cancelled before it either, since the signal could come late and hit it.
 	NoCancel bool
+	// Grace is how long after the end of ctx the answers are still awaited, if
+	// they are being read by then.
+	Grace time.Duration
 
 	buf   []byte
 	steps []step
@@ -42,6 +47,7 @@ type Flight struct {
 	conn  *Conn
 	ctx   context.Context
 	stop  func() bool // ends the watch on ctx
+	late  *time.Timer // ends the grace
 	start uint64      // offset of its first byte in what the connection sends
 
 	// Guarded by conn.mu.
@@ -49,6 +55,8 @@ type Flight struct {
 	turn        chan struct{} // made by who has to wait; receives the turn
 	interrupted bool          // a read deadline in the past is set on its behalf
 	lent        bool          // a helper writes buf, and may not have let go of it yet
+	disturbed   bool          // a cancel that was meant for a flight before it may have hit it
+	ignored     bool          // nobody cares what is answered
 	next        *Flight
 
 	// Copied says that the flight ran a COPY from or to the client, which was
@@ -97,7 +105,17 @@ func (f *Flight) Free() {
 
 // unwatch ends the watch on ctx, which would keep the flight in memory for as
 // long as ctx lives. It says whether the watch never ran.
-func (f *Flight) unwatch() bool { return f.stop == nil || f.stop() }
+func (f *Flight) unwatch() bool {
+	if f.stop == nil || f.stop() {
+		return true
+	}
+	f.conn.mu.Lock()
+	defer f.conn.mu.Unlock()
+	if f.late != nil {
+		f.late.Stop()
+	}
+	return false
+}
 
 // complete says whether the flight's last answer is a ReadyForQuery.
 func (f *Flight) complete() bool {
@@ -246,6 +264,18 @@ func (f *Flight) Steps() int { return len(f.steps) }
 
 // Answered says whether the server has answered anything of the flight.
 func (f *Flight) Answered() bool { return f.answered }
+
+// Disturbed says that the server was asked to cancel another flight when this one
+// had been written behind it: where it failed with 57014 (query_canceled), that
+// may have been meant for the other one, and this one can be run again.
+func (f *Flight) Disturbed() bool {
+	if f.conn == nil {
+		return false
+	}
+	f.conn.mu.Lock()
+	defer f.conn.mu.Unlock()
+	return f.disturbed
+}
 
 // Unsent says that no byte of the flight was handed to the kernel, nor will be,
 // so that the server never sees any of it. It may be called after Next or Send

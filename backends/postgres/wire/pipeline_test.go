@@ -158,7 +158,12 @@ func (m *mixer) step(random *rand.Rand, name string) {
 		}
 		return
 	}
-	a, err := exchange(ctx, c, f)
+	a, err := answerOf{}, c.Send(ctx, f)
+	if err == nil {
+		if a, err = read(f); err == nil {
+			err = a.server
+		}
+	}
 	switch {
 	case err == nil:
 		m.answered.Add(1)
@@ -168,8 +173,8 @@ func (m *mixer) step(random *rand.Rand, name string) {
 	case errors.Is(err, context.Canceled):
 		m.left.Add(1)
 	case serverCode(err) == "57014":
-		if m.neighbour.Add(1); errors.Is(err, wire.ErrClosed) {
-			m.replace(c) // it hit a lazy flight
+		if m.neighbour.Add(1); !f.Disturbed() || f.NoCancel || errors.Is(err, wire.ErrClosed) {
+			m.t.Errorf("%s: disturbed %t, NoCancel %t: %v", name, f.Disturbed(), f.NoCancel, err)
 		}
 	case errors.Is(err, wire.ErrClosed):
 		m.lost.Add(1)

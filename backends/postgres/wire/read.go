@@ -80,7 +80,7 @@ func (f *Flight) await() error {
 	if state != flightReading {
 		return protocolErrorf("internal: a flight was read after its end")
 	}
-	if f.ctx.Err() != nil {
+	if f.ctx.Err() != nil && f.Grace <= 0 {
 		return f.leave()
 	}
 	if err := c.readLazy(f, false); err != nil {
@@ -228,7 +228,7 @@ func (c *Conn) refuseCopy(f *Flight, typ byte) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if behind > 0 || f.next != nil || c.held || c.cause != nil {
+	if behind > 0 || f.next != nil || c.held != nil || c.cause != nil {
 		return errCopyBehind
 	}
 	c.queued += uint64(len(msg))

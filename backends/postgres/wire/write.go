@@ -9,7 +9,7 @@ import (
 // moment. mu is held, and released during the write. After it returns msg may be
 // reused, unless it was lent to a helper.
 func (c *Conn) writeLocked(msg []byte) (lent bool) {
-	if c.writing || c.held {
+	if c.writing || c.blockedLocked() {
 		c.pending = append(c.pending, msg...)
 		return false
 	}
@@ -51,7 +51,7 @@ func (c *Conn) pumpLocked(msg []byte, helper bool) {
 			c.writeFailedLocked(n, len(msg), err)
 			break
 		}
-		if c.cause != nil || c.held || len(c.pending) == 0 {
+		if c.cause != nil || c.blockedLocked() || len(c.pending) == 0 {
 			break
 		}
 		msg = c.pending
@@ -71,9 +71,13 @@ func (c *Conn) pumpLocked(msg []byte, helper bool) {
 	}
 }
 
+// blockedLocked says that nothing may be written: the flight that is being
+// cancelled has been.
+func (c *Conn) blockedLocked() bool { return c.held != nil && c.sent > c.held.start }
+
 // releaseLocked ends the time in which nothing may be written.
 func (c *Conn) releaseLocked() {
-	c.held = false
+	c.held = nil
 	if len(c.pending) > 0 && !c.writing && c.cause == nil {
 		msg := c.pending
 		c.pending, c.spare = nil, nil
