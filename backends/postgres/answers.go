@@ -173,9 +173,13 @@ func (r *run) end() error {
 		e.Kind, e.Hint = duet.KindUnsupported, "COPY from or to the client cannot be run as a command"
 	}
 	early := r.failedAt >= r.main && r.failedAt < r.does // in Parse or Bind
+	disturbed := e.Code == "57014" && f.Disturbed()
 	f.Free()
 	r.f = nil
 	r.judge(e, early)
+	if disturbed {
+		r.stray(e)
+	}
 	e.Outcome = r.refusedOutcome(early)
 	return e
 }

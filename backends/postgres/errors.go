@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/duetdb/duet"
 	"github.com/duetdb/duet/backends/postgres/codec"
@@ -84,7 +85,7 @@ func lost(err error, st *statement, phase duet.Phase, unknown bool) *duet.Error 
 	} else if se, ok := errors.AsType[*wire.ServerError](err); ok {
 		e = fromServer(se, phase, st)
 		e.Err = err
-		if e.Kind == duet.KindOther {
+		if e.Kind == duet.KindOther || endsSession(se) {
 			e.Kind = duet.KindUnavailable
 		}
 	} else if _, ok := errors.AsType[*wire.ProtocolError](err); ok {
@@ -94,6 +95,14 @@ func lost(err error, st *statement, phase duet.Phase, unknown bool) *duet.Error 
 		e.Outcome = duet.OutcomeUnknown
 	}
 	return e
+}
+
+// endsSession says that the server, or a pooler before it, ended a session for
+// reasons of its connections (class 08). PgBouncer says 08P01 for all of them:
+// "server conn crashed?", "query_wait_timeout", "client_idle_timeout" and others.
+// In a session that was in use, that tells of the session, not of what was sent.
+func endsSession(se *wire.ServerError) bool {
+	return se.Severity == "FATAL" && strings.HasPrefix(se.Code, "08")
 }
 
 // refusedFirst says that the server ended the session before it had answered
@@ -200,6 +209,9 @@ func classify(err error) retry.Class {
 	if errors.Is(err, duet.ErrCommitUnknown) {
 		return retry.CommitUnknown
 	}
+	if _, ok := errors.AsType[*retry.Error](err); ok { // another loop, inside the attempt, has tried
+		return retry.Permanent
+	}
 	e, ok := errors.AsType[*duet.Error](err)
 	if !ok || e.Backend != backendName {
 		return retry.Permanent
@@ -217,7 +229,7 @@ func classify(err error) retry.Class {
 // hasStalePlan looks for a stale plan everywhere in err's tree: a closure may
 // have put something else before it.
 func hasStalePlan(err error) bool {
-	if err == errOutdated || err == errUnlooked {
+	if err == errOutdated || err == errUnlooked || err == errStray {
 		return true
 	}
 	switch u := err.(type) {

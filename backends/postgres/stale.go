@@ -81,6 +81,25 @@ func (r *run) judge(e *duet.Error, early bool) {
 	}
 }
 
+// errStray is beside the 57014 of a command in a transaction that was meant for
+// the connection's user before.
+var errStray = errors.New("the cancelling of an earlier statement may have come late and hit this one; run the transaction again")
+
+// maxStrays bounds how often a command is run again that was cancelled though
+// nobody here asked for it: the server signals each cancelling twice.
+const maxStrays = 4
+
+// stray deals with a cancelling that nobody here has asked for: a command that
+// can be undone was, and is run again.
+func (r *run) stray(e *duet.Error) {
+	switch {
+	case r.inTx:
+		e.Err = errStray
+	case isData(r.k.st.kind) && !r.script:
+		r.old = r.round < maxStrays
+	}
+}
+
 // isStalePlan says that a prepared statement no longer is what it was: another
 // session changed a table, or the statement was deallocated.
 func isStalePlan(code, message string) bool {

@@ -105,6 +105,12 @@ func (c *Conn) leaveOff(f *Flight) error {
 	return err
 }
 
+// looseTime is how long after a CancelRequest flights are called disturbed. The
+// end of its socket is the server's word that the signal is out; but something in
+// between may have ended the socket first, and the server signals twice, so that
+// even a cancelling that struck proves nothing then.
+const looseTime = time.Second
+
 // firstLocked is the flight at the head, behind the lazy ones.
 func (c *Conn) firstLocked() *Flight {
 	f := c.head
@@ -182,6 +188,9 @@ func (c *Conn) cancelFlight(f *Flight, answered <-chan struct{}) {
 	}
 	for wait := cancelAgain; c.disturb(f); wait *= 2 {
 		err := c.askToCancel(ctx, stop)
+		c.mu.Lock()
+		c.looseUntil = time.Now().Add(looseTime)
+		c.mu.Unlock()
 		if _, ok := errors.AsType[*notAsked](err); err != nil && !ok {
 			// The signal may yet come, and would hit whatever runs then.
 			_ = c.fail(fmt.Errorf("the server did not answer when it was asked to cancel: %w", err))

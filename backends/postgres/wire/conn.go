@@ -50,6 +50,8 @@ type Conn struct {
 	sent     uint64        // bytes handed to the kernel, ever, with those of a write under way
 	settled  uint64        // bytes of flights that were answered, ever
 
+	looseUntil time.Time // a signal that cancels may come late until then; zero: none was asked for
+
 	looking  bool // an idle connection is being looked at: nobody gets the turn to read
 	draining bool
 	onIdle   func()
@@ -189,6 +191,12 @@ func (c *Conn) enqueueLocked(f *Flight) {
 		c.tail.next = f
 	}
 	c.tail = f
+	if !c.looseUntil.IsZero() {
+		f.disturbed = time.Now().Before(c.looseUntil)
+		if !f.disturbed {
+			c.looseUntil = time.Time{}
+		}
+	}
 	c.grantLocked()
 	f.lent = c.writeLocked(f.buf)
 }

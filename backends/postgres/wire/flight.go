@@ -266,8 +266,9 @@ func (f *Flight) Steps() int { return len(f.steps) }
 func (f *Flight) Answered() bool { return f.answered }
 
 // Disturbed says that the server was asked to cancel another flight when this one
-// had been written behind it: where it failed with 57014 (query_canceled), that
-// may have been meant for the other one, and this one can be run again.
+// had been written behind it, or a moment before: where it failed with 57014
+// (query_canceled), that may have been meant for the other one, and this one can
+// be run again.
 func (f *Flight) Disturbed() bool {
 	if f.conn == nil {
 		return false
