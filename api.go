@@ -33,7 +33,8 @@ import (
 // # Contexts, errors, concurrency
 //
 // Every call returns within milliseconds of its ctx's end, with an error for
-// which errors.Is(err, ctx.Err()) holds. Failures hold an *[Error] for errors.As;
+// which errors.Is(err, ctx.Err()) holds; a commit that was sent is awaited for
+// [Options].CommitGrace more. Failures hold an *[Error] for errors.As;
 // the sentinels of this package work with errors.Is. A Client may be used by any number of
 // goroutines at once; a Tx and a Conn are for one goroutine at a time, and a
 // second call while one is running fails with [ErrInvalidArgument].
@@ -91,8 +92,11 @@ type Client interface {
 	// PostgreSQL standby: repeatable read, read-only). The error that fn
 	// returns rolls back and comes back wrapped, and so does an error of a
 	// statement that fn swallowed: success always means committed. A panic or
-	// runtime.Goexit in fn rolls back, frees the connection, and goes on. A
-	// commit whose answer was lost is [ErrCommitUnknown] and is not retried.
+	// runtime.Goexit in fn rolls back, frees the connection, and goes on. What
+	// became of a commit whose answer was lost is looked up ([Options].ExactlyOnce
+	// and TransactionID say how): it is success, or run again, and where nobody
+	// can tell, [ErrCommitUnknown]. What a RetryingTx inside fn has given up on is
+	// not retried by the outer one.
 	//
 	// The ctx given to fn is for calls on tx, and knows of the transaction: a
 	// call on the client itself that could only wait for the connection fn is
@@ -163,7 +167,8 @@ type OpenTx interface {
 
 	// Commit commits. A transaction in which a statement failed cannot be
 	// committed: it is rolled back and that statement's error comes back.
-	// [ErrCommitUnknown] means that the answer was lost.
+	// A lost answer is looked up, as in RetryingTx: [ErrCommitUnknown] means that
+	// nobody can tell, [ErrUnavailable] that nothing was applied.
 	Commit(ctx context.Context) error
 
 	// Rollback rolls back. After Commit or an earlier Rollback it does nothing

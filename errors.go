@@ -191,9 +191,15 @@ const (
 	// OutcomeNone: the command had no effect that lasts by itself: it was not
 	// sent, the server refused it, or its transaction decides.
 	OutcomeNone Outcome = iota
-	// OutcomeUnknown: the command was sent outside a transaction and its answer
-	// was lost; it may have taken effect.
+	// OutcomeUnknown: the command, or a part of it, may have taken effect. It was
+	// sent outside a transaction, and its answer was lost, does not tell, or has
+	// not ended: Rows whose row does not fit. A commit that is [ErrCommitUnknown]
+	// has it, too.
 	OutcomeUnknown
+	// OutcomeApplied: the command took effect, outside a transaction, but its
+	// result could not be given: what it returned does not fit the destination, or
+	// was more than the one row that was asked for. It must not be run again.
+	OutcomeApplied
 )
 
 // Error is a failure of a call, the same on both backends. Read it with
@@ -272,8 +278,12 @@ func (e *Error) Error() string {
 		}
 		b.WriteString(e.Err.Error())
 	}
-	if e.Outcome == OutcomeUnknown {
-		b.WriteString("; the answer was lost and the command may have taken effect")
+	switch {
+	case e.Kind == KindCommitUnknown: // that says it
+	case e.Outcome == OutcomeUnknown:
+		b.WriteString("; the command may have taken effect")
+	case e.Outcome == OutcomeApplied:
+		b.WriteString("; the command took effect")
 	}
 	writeLine(&b, e.Excerpt, "")
 	writeLine(&b, e.Detail, "detail: ")

@@ -70,6 +70,27 @@ func retrying(f func(func(context.Context, closure) error, context.Context, clos
 	}
 }
 
+// insideKey is in the ctx of a closure whose RetryingTx forgets nesting.
+type insideKey struct{}
+
+// forgetting hides from an outer loop that an inner one has given up.
+func forgetting(c duet.Client, ctx context.Context, fn closure) error {
+	err := c.RetryingTx(context.WithValue(ctx, insideKey{}, true), fn)
+	if given, ok := errors.AsType[*retry.Error](err); ok && ctx.Value(insideKey{}) != nil {
+		return given.Last
+	}
+	return err
+}
+
+// told gives all errors another outcome.
+func told(outcome, instead duet.Outcome) func(error) error {
+	return change(func(e *duet.Error) {
+		if e.Outcome == outcome {
+			e.Outcome = instead
+		}
+	})
+}
+
 // swallowedAnywhere are the scenarios of errors that a closure swallows.
 const swallowedAnywhere = "swallowed/every-call,swallowed/last,swallowed/rows,swallowed/own-error,swallowed/harmless,swallowed/before-nested,swallowed/conn"
 
@@ -173,6 +194,13 @@ func loopMutants() map[string]mutant {
 		"Options.ExactlyOnce is ignored": {defect{options: func(o duet.Options) duet.Options { o.ExactlyOnce = duet.Unset; return o }},
 			"once/tokens,once/leaves-token,once/every-call,once/after-read-only,once/missing",
 			[]string{"once/leaves-token", "once/every-call", "once/after-read-only", "once/missing"}},
+		"what took effect is told not to have": {defect{fail: told(duet.OutcomeApplied, duet.OutcomeNone)},
+			"outcomes/", []string{"outcomes/applied", "outcomes/wrong-struct"}},
+		"what took effect is told as unknown": {defect{fail: told(duet.OutcomeApplied, duet.OutcomeUnknown)},
+			"outcomes/", []string{"outcomes/applied", "outcomes/wrong-struct"}},
+		"whatever failed is told to have taken effect": {defect{fail: told(duet.OutcomeNone, duet.OutcomeApplied)},
+			"outcomes/", []string{"outcomes/in-transaction", "outcomes/wrong-struct", "outcomes/none"}},
+		"an inner loop's end is tried again": {defect{retryingTx: forgetting, hangs: true}, "retries/inside-another,retries/bounded", []string{"retries/inside-another"}},
 		"RetryingTx commits twice": {defect{retryingTx: func(c duet.Client, ctx context.Context, fn closure) error {
 			return errors.Join(c.RetryingTx(ctx, fn), c.RetryingTx(ctx, fn))
 		}}, "once/killed,once/tokens,random/", []string{"once/killed", "once/killed-without", "random/closures"}},

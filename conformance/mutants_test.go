@@ -269,7 +269,7 @@ func transactionMutants() map[string]mutant {
 			"once/conflicts",
 			"isolation/lost-update", "retries/conflict-at-statement", "retries/conflict-at-commit", "retries/hook", "retries/bounded",
 			"retries/earlier-errors", "retries/destinations", "retries/swallowed-conflict", "retries/result", "retries/ctx-ends-waiting", "retries/deadlock",
-			"attempts/message", "attempts/all-errors", "attempts/kinds", "attempts/own-error", "attempts/destinations", "attempts/fresh",
+			"retries/inside-another", "attempts/message", "attempts/all-errors", "attempts/kinds", "attempts/own-error", "attempts/destinations", "attempts/fresh",
 			"attempts/killed-before-commit", "attempts/ctx-between", "attempts/ctx-in-later", "attempts/ctx-waiting-for-pool",
 		}},
 		"RetryingTx is read committed": {defect{
@@ -279,7 +279,7 @@ func transactionMutants() map[string]mutant {
 		}, "isolation/", []string{"isolation/serializable", "isolation/repeatable-read", "isolation/snapshot", "isolation/lost-update", "isolation/write-skew",
 			"isolation/on-call"}},
 		"Options.Retry is ignored": {defect{options: func(o duet.Options) duet.Options { o.Retry = nil; return o }},
-			"retries/", []string{"retries/bounded"}},
+			"retries/", []string{"retries/bounded", "retries/inside-another"}},
 		"Options.Access is ignored": {defect{options: func(o duet.Options) duet.Options { o.Access = duet.AccessUnset; return o }},
 			"transactions/,isolation/", []string{"transactions/read-only", "transactions/options-inside"}},
 		"a Tx goes on outside of its transaction": {defect{tx: func(tx duet.Tx, c duet.Client) duet.Tx { return runaway{tx, c} }},

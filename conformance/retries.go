@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +24,7 @@ func retryScenarios() []Scenario {
 		{ID: "retries/ctx-ends-waiting", Promise: "Waiting for the next attempt ends with ctx.", Run: ctxEndsBackoff},
 		{ID: "retries/destinations", Promise: "A destination holds the rows of the last attempt alone.", Run: destinationsPerAttempt},
 		{ID: "retries/swallowed-conflict", Promise: "A conflict that the closure swallowed is retried all the same.", Run: swallowedConflict},
+		{ID: "retries/inside-another", Promise: "What a RetryingTx inside of another one has given up on is not tried again by the outer one.", Run: insideAnother},
 		{ID: "retries/deadlock", Promise: "A deadlock is resolved by running one of the transactions again.", Run: deadlock},
 		{ID: "retries/result", Promise: "TxResult gives what the last attempt returned.", Run: resultOfLastAttempt},
 	}
@@ -301,4 +303,47 @@ func deadlock(ctx context.Context, t *T) {
 	}
 	want(t, "ada's balance", balance(ctx, t, "ada"), int64(11))
 	want(t, "bob's balance", balance(ctx, t, "bob"), int64(11))
+}
+
+func insideAnother(ctx context.Context, t *T) {
+	accounts(ctx, t, 0, "ada", "bob")
+	c := t.Client()
+	for what, result := range map[string]func(error) error{
+		"as it is": func(err error) error { return err },
+		"wrapped":  func(err error) error { return fmt.Errorf("booking: %w", err) },
+		"joined":   func(err error) error { return errors.Join(errMine, err) },
+	} {
+		outer, inner := 0, 0
+		err := c.RetryingTx(ctx, func(within context.Context, tx duet.Tx) error {
+			outer++
+			exec(within, t, tx, "add_to_balance", "bob", int64(1))
+			return result(c.With(policy(2)).RetryingTx(within, func(within context.Context, tx duet.Tx) error {
+				inner++
+				return conflicting(ctx, within, t, tx)
+			}))
+		})
+		wantErr(t, what+": the outer one", err, duet.ErrSerialization)
+		want(t, what+": the outer attempts", outer, 1)
+		want(t, what+": the inner attempts", inner, 2)
+	}
+	// The outer one's own conflict is tried again, whatever the inner one did.
+	outer, inner := 0, 0
+	err := c.RetryingTx(ctx, func(within context.Context, tx duet.Tx) error {
+		err := c.RetryingTx(within, func(within context.Context, tx duet.Tx) error {
+			if inner++; inner == 1 {
+				return conflicting(ctx, within, t, tx)
+			}
+			return nil
+		})
+		if outer++; err != nil || outer > 1 {
+			return err
+		}
+		return conflicting(ctx, within, t, tx)
+	})
+	if err != nil {
+		t.Errorf("RetryingTx: %v", err)
+	}
+	want(t, "the outer attempts", outer, 2)
+	want(t, "the inner attempts", inner, 3)
+	want(t, "bob's balance", balance(ctx, t, "bob"), int64(0))
 }

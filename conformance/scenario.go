@@ -35,7 +35,7 @@ func (s Scenario) Subject() string {
 func Scenarios() []Scenario {
 	return slices.Concat(
 		lifecycleScenarios(), valueScenarios(), timeScenarios(), structScenarios(), recordScenarios(), jsonScenarios(), argumentScenarios(),
-		cardinalityScenarios(), errorScenarios(), usageErrorScenarios(), scriptScenarios(), transactionScenarios(), openTxScenarios(),
+		cardinalityScenarios(), errorScenarios(), outcomeScenarios(), usageErrorScenarios(), scriptScenarios(), transactionScenarios(), openTxScenarios(),
 		isolationScenarios(), retryScenarios(), attemptScenarios(), swallowedScenarios(), handleScenarios(), panicScenarios(), closureScenarios(), onceScenarios(), randomScenarios(), nestedScenarios(), cancellationScenarios(), poolScenarios(), sessionScenarios(),
 		concurrencyScenarios(), largeScenarios(), streamingScenarios(), optionScenarios(), hookScenarios(), faultScenarios(),
 	)

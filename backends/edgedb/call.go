@@ -34,6 +34,7 @@ type call struct {
 	json *[]byte
 	text *text
 	args []any // as edgedb-go takes them
+	inTx bool
 }
 
 // reply is what a server's answer was read into: memory of its own.
@@ -89,6 +90,16 @@ func (k *call) ask(ctx context.Context, ex executor, proceed func() error) (r re
 
 // finish stores the answer in the destination.
 func (k *call) finish(r reply) error {
+	e, ok := k.store(r).(*duet.Error)
+	if !ok {
+		return nil
+	}
+	e.Outcome = k.misfitOutcome(e.Kind == duet.KindNoData)
+	return e
+}
+
+// store is finish; its error, a *duet.Error or nil, says nothing of the outcome.
+func (k *call) store(r reply) error {
 	var err error
 	switch k.kind {
 	case intoSlice:
@@ -132,7 +143,10 @@ func misfit(cmd string, phase duet.Phase, err error) *duet.Error {
 func (k *call) failure(err error, unknown bool) error {
 	if _, ok := errors.AsType[*decode.DecodeError](err); ok {
 		e := misfit(k.cmd, duet.PhaseRun, err)
-		if unknown {
+		switch {
+		case errors.Is(err, decode.ErrMalformed):
+			e.Outcome = k.misfitOutcome(false)
+		case unknown:
 			e.Outcome = duet.OutcomeUnknown
 		}
 		return e

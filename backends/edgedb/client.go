@@ -36,7 +36,7 @@ func (c *client) rows(ctx context.Context, args []any, k *call) (*decode.Result,
 
 // perform does what surrounds a command: hooks, timeout, arguments, destination.
 func (k *call) perform(ctx context.Context, d *db, v *view, args []any, inTx bool, run func(context.Context) (reply, error)) (reply, error) {
-	k.db, k.view = d, v
+	k.db, k.view, k.inTx = d, v, inTx
 	ctx, end := d.begin(ctx, &v.opt, k.cmd, len(args), inTx)
 	err := k.prepare(args)
 	var r reply
@@ -62,9 +62,16 @@ const maxMoves = 3
 // declared it idempotent. What edgedb-go cannot read since another session has
 // changed the schema it can on a new connection.
 func (c *client) attempts(ctx context.Context, k *call) (reply, error) {
+	doubt := false // an earlier run may have had its effect
 	for moves := 0; ; moves++ {
 		r, w, err := c.once(ctx, k)
-		if err == nil || w == nil || ctx.Err() != nil || moves >= maxMoves+int(c.db.pool.Stat().MaxSize) {
+		if err == nil {
+			return r, nil
+		}
+		if doubt {
+			err = doubted(err)
+		}
+		if w == nil || ctx.Err() != nil || moves >= maxMoves+int(c.db.pool.Stat().MaxSize) {
 			return r, err
 		}
 		again := w.lost && duet.KindOf(err) == duet.KindUnavailable &&
@@ -72,6 +79,7 @@ func (c *client) attempts(ctx context.Context, k *call) (reply, error) {
 		if !again && !(isStateMismatch(err) && moves < maxMoves) && !(moves == 0 && w.lost && k.harmless() && duet.KindOf(err) == duet.KindProtocol) {
 			return r, err
 		}
+		doubt = doubt || outcomeOf(err) == duet.OutcomeUnknown
 	}
 }
 

@@ -29,6 +29,9 @@ func classify(err error) retry.Class {
 	if errors.Is(err, duet.ErrCommitUnknown) {
 		return retry.CommitUnknown
 	}
+	if _, ok := errors.AsType[*retry.Error](err); ok { // another loop, inside the attempt, has tried
+		return retry.Permanent
+	}
 	e, ok := errors.AsType[*duet.Error](err)
 	if !ok || e.Backend != backendName {
 		return retry.Permanent

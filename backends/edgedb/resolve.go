@@ -233,7 +233,7 @@ func (t *transaction) untold(ctx context.Context, lost *lostCommit, failed error
 // commitUnknown is the error of a commit whose outcome cannot be told.
 func commitUnknown(ctx context.Context, lost *lostCommit, detail, hint string) error {
 	return &duet.Error{
-		Kind: duet.KindCommitUnknown, Backend: backendName, Phase: duet.PhaseCommit,
+		Kind: duet.KindCommitUnknown, Outcome: duet.OutcomeUnknown, Backend: backendName, Phase: duet.PhaseCommit,
 		Message: "COMMIT was sent and its answer was lost: the transaction may or may not have been applied",
 		Detail:  detail, Hint: hint, Err: lost.cause(ctx),
 	}

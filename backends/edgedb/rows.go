@@ -7,15 +7,14 @@ import (
 
 // rows is a result that was read to its end.
 type rows struct {
-	cmd    string
-	lax    bool
+	k      *call
 	result *decode.Result
 	n      int // the current row, from 1; 0 before the first
 	ended  bool
 }
 
 func newRows(k *call, r *decode.Result) *rows {
-	return &rows{cmd: k.cmd, lax: k.view.opt.Columns == duet.ColumnsLax, result: r}
+	return &rows{k: k, result: r}
 }
 
 func (w *rows) Next() bool {
@@ -29,16 +28,23 @@ func (w *rows) Next() bool {
 
 func (w *rows) Decode(out any) error {
 	if _, err := decode.RowTarget(out); err != nil {
-		return argumentError(w.cmd, err)
+		return argumentError(w.k.cmd, err)
 	}
 	if err := w.current(); err != nil {
 		return err
 	}
 	decode.Reset(out)
-	if err := w.result.DecodeRow(w.n-1, out, w.lax); err != nil {
-		return misfit(w.cmd, duet.PhaseRun, err)
+	if err := w.result.DecodeRow(w.n-1, out, w.k.view.opt.Columns == duet.ColumnsLax); err != nil {
+		return w.misfit(err)
 	}
 	return nil
+}
+
+// misfit says that a row does not fit its destination.
+func (w *rows) misfit(err error) *duet.Error {
+	e := misfit(w.k.cmd, duet.PhaseRun, err)
+	e.Outcome = w.k.misfitOutcome(false)
+	return e
 }
 
 func (w *rows) Scan(dest ...any) error {
@@ -46,14 +52,14 @@ func (w *rows) Scan(dest ...any) error {
 		return err
 	}
 	if err := w.result.ScanRow(w.n-1, dest...); err != nil {
-		return misfit(w.cmd, duet.PhaseRun, err)
+		return w.misfit(err)
 	}
 	return nil
 }
 
 func (w *rows) current() error {
 	if w.n == 0 || w.ended {
-		return simpleError(duet.KindInvalidArgument, duet.PhaseRun, w.cmd, "there is no current row: call Next first")
+		return simpleError(duet.KindInvalidArgument, duet.PhaseRun, w.k.cmd, "there is no current row: call Next first")
 	}
 	return nil
 }

@@ -11,6 +11,9 @@ import (
 )
 
 func (c *client) RetryingTx(ctx context.Context, fn func(context.Context, duet.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return acquireError(err, "")
+	}
 	loop := retry.Loop{Budget: &c.db.budget, Classify: classify}
 	opt := &c.view.opt
 	if opt.Retry != nil {

@@ -87,7 +87,7 @@ func (w *work) run(deadline time.Time, f do) {
 	w.err = f(w, s.session)
 	returned = true
 	w.unsent = w.unsent || s.ctx.unsent() || w.err != nil && isUnsent(w.err)
-	if w.err != nil && isConnectionLost(w.err) {
+	if w.err != nil && isConnectionLost(w.err) && !notRun(w.err) {
 		w.lose(w.err)
 	}
 	if s.ctx.gone {

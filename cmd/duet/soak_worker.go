@@ -215,6 +215,8 @@ func (w *soakWorker) told(ctx *soakCtx, client soakClient, e *entry, err error) 
 		if client.conns != nil {
 			e.survivor = client.conns.since(e.asked)
 		}
+	case isDuet && failed.Outcome == duet.OutcomeApplied:
+		e.told = toldApplied
 	}
 	if !isDuet && !errors.Is(err, errSoakGivesUp) {
 		w.page.offend(offenceBadError, fmt.Sprintf("%s: no *duet.Error: %s", e.describe(), e.failure))

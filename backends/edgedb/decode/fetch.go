@@ -77,6 +77,10 @@ func (c *Cache) Fetch(ctx context.Context, ex edgedb.Executor, req Request) (*Re
 // be told whether the command ran.
 var ErrChanged = errors.New("the shape of the command's result has changed")
 
+// ErrMalformed is in the tree of a *[DecodeError] that says that the answer of a
+// command, which was run to its end, cannot be read.
+var ErrMalformed = errors.New("the server's JSON is malformed")
+
 var writes = regexp.MustCompile(`(?i)\b(?:insert|update|delete)\b`)
 
 // changed forgets what is known of a command, which is no longer so. edgedb-go may
@@ -238,11 +242,11 @@ func (c *Cache) fetchJSONRows(ctx context.Context, ex edgedb.Executor, req *Requ
 	value, err := parseJSON(text)
 	switch {
 	case err != nil:
-		return nil, &DecodeError{Reason: "malformed JSON from the server", Err: err}
+		return nil, &DecodeError{Reason: "malformed JSON from the server", Err: fmt.Errorf("%w: %w", ErrMalformed, err)}
 	case req.One:
 		r.values = []*jsonValue{value}
 	case value.kind != jsonArray:
-		return nil, &DecodeError{Reason: "malformed JSON from the server: not an array"}
+		return nil, &DecodeError{Reason: "malformed JSON from the server: not an array", Err: ErrMalformed}
 	default:
 		r.values = value.list
 	}
