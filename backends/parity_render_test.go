@@ -148,7 +148,9 @@ func words(err error) string {
 	if e, ok := errors.AsType[*duet.Error](err); ok && e.Code != "" {
 		return ""
 	}
-	text := err.Error()
+	// Whether a text that calls functions may have changed something is known of
+	// PostgreSQL's own functions alone.
+	text := strings.Replace(err.Error(), "; the command may have taken effect", "", 1)
 	for _, n := range named {
 		text = n.from.ReplaceAllString(text, n.to)
 	}
