@@ -121,7 +121,6 @@ func (r *run) message(kind wire.Kind, body []byte) error {
 			r.committed = r.committed || r.script && r.k.st.ends && commits(r.k.result.Status)
 			if tag := r.k.result.Status; !r.k.st.tame && (tag == "DEALLOCATE ALL" || tag == "DISCARD ALL") {
 				clear(r.s.prepared)
-				r.s.lookName, r.s.tokenName = "", ""
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/duetdb/duet"
@@ -63,6 +64,15 @@ func (t *transaction) grace() time.Duration {
 	}
 }
 
+// graceLeft is what is left of the grace where ctx has ended already.
+func (t *transaction) graceLeft(over time.Time) time.Duration {
+	grace := t.grace()
+	if !over.IsZero() {
+		grace = max(0, grace-time.Since(over))
+	}
+	return grace
+}
+
 // commitFlight is a COMMIT on its way.
 type commitFlight struct {
 	f       *wire.Flight
@@ -88,12 +98,17 @@ func (t *transaction) sendCommit(ctx context.Context) error {
 	failedAt, tag := 0, ""
 	for {
 		kind, body, err := c.f.Next()
-		if err != nil {
+		switch {
+		case err != nil && tag == "COMMIT":
+			return nil // the connection was lost after the answer
+		case err != nil:
 			return t.commitLost(ctx, err, c)
 		}
 		switch kind {
 		case wire.CommandComplete:
-			tag = parseTag(body).Status
+			if c.f.Step() > c.at {
+				tag = parseTag(body).Status
+			}
 		case wire.ErrorResponse:
 			failed, failedAt = wire.DecodeError(body), c.f.FailedStep()
 		case wire.Ready:
@@ -140,15 +155,16 @@ func (t *transaction) committed(ctx context.Context, c *commitFlight, tag string
 		return tokenError(se)
 	}
 	if failed != nil {
-		return failed
+		t.s.wc.Fail(failed)
+		return unknown("the server's error cannot be read").dress(lost(failed, nil, duet.PhaseCommit, false))
 	}
-	if t.s.wc.Status() != 'I' {
-		err := simpleError(duet.KindProtocol, duet.PhaseCommit, "", "the server left the transaction open after COMMIT")
+	if tag == "ROLLBACK" { // the server rolls a failed transaction back
+		return simpleError(duet.KindOther, duet.PhaseCommit, "", "the server answered COMMIT with ROLLBACK: the transaction was rolled back")
+	}
+	if status := t.s.wc.Status(); status != 'I' || tag != "COMMIT" {
+		err := fmt.Errorf("the server answered COMMIT with %q, and the transaction status %q", tag, status)
 		t.s.wc.Fail(err)
-		return err
-	}
-	if tag != "COMMIT" { // the server rolls a failed transaction back
-		return simpleError(duet.KindOther, duet.PhaseCommit, "", "the server answered COMMIT with "+tag+": the transaction was rolled back")
+		return unknown("it was not told as PostgreSQL does").dress(lost(err, nil, duet.PhaseCommit, false))
 	}
 	if c.tokened {
 		t.db.prune(t.s)
@@ -169,11 +185,11 @@ func (t *transaction) commitLost(ctx context.Context, err error, c *commitFlight
 	missed := time.Now()
 	l := &lostCommit{db: t.db, opt: t.opt, trace: &t.trace, pid: t.s.wc.PID(), commitFlight: c, err: err, answered: c.f.Answered()}
 	var v verdict
-	if contextEnded(err) { // the grace is over
+	if _, dead := errors.AsType[*wire.DeadError](err); contextEnded(err) && !dead { // the grace is over
 		v = unknown("the context ended before the answer came, and CommitGrace is over")
 	} else {
 		t.letGo()
-		v = l.resolve(ctx, t.grace())
+		v = l.resolve(ctx, t.graceLeft(c.f.Over()))
 	}
 	if hook := t.db.cfg.Hooks.CommitResolved; hook != nil {
 		info := duet.CommitInfo{Backend: backendName, Name: t.opt.Name, Committed: v.committed, Proof: v.proof, Took: time.Since(missed)}
@@ -192,6 +208,9 @@ func (t *transaction) letGo() {
 	lease := t.lease
 	t.lease = nil
 	t.mu.Unlock()
+	if lease == nil && t.lent != nil {
+		lease = t.lent.lease // its user's later Release does nothing
+	}
 	if lease != nil {
 		lease.Destroy()
 	}

@@ -149,7 +149,6 @@ func TestCommittedIsReplicated(t *testing.T) {
 			}
 			kill := func() {
 				o := observe(t, s.DSN())
-				defer o.c.Close()
 				eventually(t, "a commit waits for its standby", func() bool {
 					return len(o.do("select pg_terminate_backend(pid) from pg_stat_activity where wait_event = 'SyncRep' and query = 'COMMIT'")) > 0
 				})
@@ -158,7 +157,6 @@ func TestCommittedIsReplicated(t *testing.T) {
 			go func() {
 				kill()
 				o := observe(t, s.DSN())
-				defer o.c.Close()
 				eventually(t, "it is there for all to see", func() bool { return o.one("select n from t") == "1" })
 				time.Sleep(100 * time.Millisecond) // as long as a hasty look-up would take
 				cancel()

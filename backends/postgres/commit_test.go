@@ -289,7 +289,6 @@ func TestCommitIsAwaitedBeyondItsContext(t *testing.T) {
 		ctx, cancel := context.WithCancel(testContext(t))
 		go func() {
 			o := observe(t, dsn)
-			defer o.c.Close()
 			o.awaitRunning("COMMIT")
 			cancel()
 		}()
@@ -331,17 +330,21 @@ func slowCommit(t testing.TB, q duet.Querier, seconds float64) {
 func TestLostCommitStillDeciding(t *testing.T) {
 	for _, opt := range []duet.Options{{}, {ExactlyOnce: duet.On}} {
 		dsn := newDatabase(t)
-		c, p := faulty(t, dsn, postgres.Config{MaxConns: 3, MinConns: 2, Options: opt})
+		var told resolutions
+		c, p := faulty(t, dsn, postgres.Config{MaxConns: 3, MinConns: 2, Options: opt, Hooks: told.hooks()})
 		run(t, c, postgres.CommitTokenSchema)
 		slowCommit(t, c, 0.4)
 		eventually(t, "two connections", func() bool { return c.Pool().Stat().Idle >= 2 })
-		p.Add(faultproxy.Rule{From: faultproxy.Client, Type: 'S', Skip: 1, At: faultproxy.After, Do: faultproxy.CutClient})
+		p.Add(faultproxy.Rule{From: faultproxy.Client, Type: 'S', Skip: 2, At: faultproxy.After, Do: faultproxy.CutClient})
 		err := c.RetryingTx(testContext(t), func(ctx context.Context, tx duet.Tx) error {
 			_, err := tx.Execute(ctx, "insert into late values (1)")
 			return err
 		})
 		if err != nil {
 			t.Errorf("%+v: %v", opt, err)
+		}
+		if infos := told.take(); len(infos) != 1 || infos[0].Took < 100*time.Millisecond {
+			t.Errorf("%+v: the hook was told %+v", opt, infos)
 		}
 		if n := value[int](t, c, "select count(*)::int from late"); n != 1 {
 			t.Errorf("%+v: applied %d times, want 1", opt, n)

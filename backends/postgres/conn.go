@@ -95,7 +95,7 @@ func (c *conn) Release() {
 	ended, busy, open := l.ended, l.busy, l.open
 	l.ended = true
 	l.mu.Unlock()
-	if ended || l.lease == nil {
+	if ended || l.lease == nil || l.lease.Value() == nil { // a lost commit has given it back
 		return
 	}
 	if open != nil && open.expire() { // an open transaction is rolled back with the session's reset

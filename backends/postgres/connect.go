@@ -73,19 +73,29 @@ func (d *dialer) wireConfig(h dsn.Host) (*wire.Config, error) {
 }
 
 // dial makes the byte stream with the DSN's keepalives, and resolves with
-// LookupFunc where there is one.
+// LookupFunc where there is one. Each of a name's addresses has a share of the
+// time.
 func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	tcp := d.target.TCP
 	nd := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
 		Enable: tcp.Keepalives, Idle: tcp.KeepaliveIdle, Interval: tcp.KeepaliveInterval, Count: tcp.KeepaliveCount,
 	}}
 	host, port, err := net.SplitHostPort(address)
-	if _, number := netip.ParseAddr(host); d.cfg.LookupFunc == nil || network != "tcp" || err != nil || number == nil {
+	if _, number := netip.ParseAddr(host); network != "tcp" || err != nil || number == nil {
 		return nd.DialContext(ctx, network, address)
 	}
-	addresses, err := d.cfg.LookupFunc(ctx, host)
-	if err != nil {
+	lookup := d.cfg.LookupFunc
+	if lookup == nil {
+		lookup = net.DefaultResolver.LookupHost
+	}
+	addresses, err := lookup(ctx, host)
+	switch {
+	case err != nil:
 		return nil, err
+	case d.cfg.LookupFunc == nil && bothFamilies(addresses):
+		// With both, net.Dialer tries them at once. With several of one, it gives the
+		// first no less than 2 seconds, which may be all there is.
+		return nd.DialContext(ctx, network, address)
 	}
 	errs := []error{fmt.Errorf("no address for host %q", host)}
 	for i, a := range addresses {
@@ -99,6 +109,17 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 		errs = append(errs, err)
 	}
 	return nil, errors.Join(errs...)
+}
+
+// bothFamilies says whether there are addresses of IPv4 and of IPv6.
+func bothFamilies(addresses []string) bool {
+	four, six := false, false
+	for _, a := range addresses {
+		ip, err := netip.ParseAddr(a)
+		isFour := err == nil && ip.Unmap().Is4()
+		four, six = four || isFour, six || !isFour
+	}
+	return four && six
 }
 
 // dialWithin dials one of the addresses that are left, in its share of the time:

@@ -27,6 +27,7 @@ type db struct {
 	budget     retry.Budget
 	version    atomic.Pointer[string]
 	noIDs      atomic.Bool // the server has no ids of transactions
+	hasIDs     atomic.Bool // it has been seen to have them
 	witnessed  atomic.Bool // a second connection is kept
 	pruner     committoken.Pruner
 }
@@ -138,14 +139,20 @@ func (d *db) connect(ctx context.Context) (*session, error) {
 	version := serverVersion(s.wc)
 	d.version.Store(&version)
 	if hook := d.cfg.OnConnect; hook != nil {
+		kept := false
+		defer func() {
+			if !kept { // the hook may have panicked
+				s.wc.Fail(wire.ErrClosed)
+				_ = s.wc.Close(ctx)
+			}
+		}()
 		c := newConn(d, s, &d.cfg.Options, &loan{})
 		if err := hook(ctx, c); err != nil {
-			s.wc.Fail(err)
-			_ = s.wc.Close(ctx)
 			return nil, &duet.Error{Kind: duet.KindOf(err), Backend: backendName, Phase: duet.PhaseConnect, Message: "OnConnect failed", Err: err}
 		}
 		c.lent.ended = true
-		s.dirty = false
+		s.dirty, s.own = false, s.maySet()
+		kept = true
 	}
 	return s, nil
 }
@@ -160,11 +167,17 @@ func (d *db) acquire(ctx context.Context, opt *duet.Options, cmd string) (*pool.
 		return nil, acquireError(err, cmd)
 	}
 	if hook := d.cfg.OnAcquire; hook != nil {
+		fit := false
+		defer func() {
+			if !fit { // the hook may have panicked
+				lease.Destroy()
+			}
+		}()
 		c := newConn(d, lease.Value(), &d.cfg.Options, &loan{})
 		if err := hook(ctx, c); err != nil {
-			lease.Destroy()
 			return nil, &duet.Error{Kind: duet.KindOf(err), Backend: backendName, Phase: duet.PhasePool, Message: "OnAcquire failed", Err: err}
 		}
+		fit = true
 	}
 	return lease, nil
 }
@@ -183,10 +196,17 @@ func (d *db) acquireAlone(ctx context.Context, opt *duet.Options) (*pool.Lease[*
 func (d *db) release(lease *pool.Lease[*session]) {
 	s := lease.Value()
 	if s.wc.Busy() {
-		s.wc.WhenIdle(func() { d.giveBack(lease) })
+		s.wc.WhenIdle(func() {
+			defer func() { _ = recover() }() // nobody is there to be told about a hook's panic
+			if d.dismiss(lease) {
+				d.giveBack(lease)
+			}
+		})
 		return
 	}
-	d.giveBack(lease)
+	if d.dismiss(lease) {
+		d.giveBack(lease)
+	}
 }
 
 // releaseWithin is release for a call. Where locks of the session are to be let
@@ -197,23 +217,38 @@ func (d *db) releaseWithin(ctx context.Context, lease *pool.Lease[*session]) {
 		d.release(lease)
 		return
 	}
+	if !d.dismiss(lease) {
+		return
+	}
 	released := make(chan struct{})
-	go func() { defer close(released); d.release(lease) }()
+	go func() { defer close(released); d.giveBack(lease) }()
 	select {
 	case <-released:
 	case <-ctx.Done():
 	}
 }
 
+// dismiss calls OnRelease. Where it says false, or panics, the session is gone.
+func (d *db) dismiss(lease *pool.Lease[*session]) (ok bool) {
+	hook := d.cfg.OnRelease
+	if hook == nil {
+		return true
+	}
+	s := lease.Value()
+	if s.wc.Err() != nil {
+		return true
+	}
+	defer func() {
+		if !ok {
+			lease.Destroy()
+		}
+	}()
+	return hook(newConn(d, s, &d.cfg.Options, &loan{})) == nil
+}
+
+// giveBack brings a session to its first state, or ends it.
 func (d *db) giveBack(lease *pool.Lease[*session]) {
 	s := lease.Value()
-	if hook := d.cfg.OnRelease; hook != nil && s.wc.Err() == nil {
-		c := newConn(d, s, &d.cfg.Options, &loan{})
-		if hook(c) != nil {
-			lease.Destroy()
-			return
-		}
-	}
 	d.judge(s)
 	if !s.clean() {
 		lease.Destroy()

@@ -18,6 +18,7 @@ type run struct {
 	inTx   bool     // a transaction is open, or before opens one
 	ours   bool     // and it is duet's, not begun by hand
 	lone   bool     // first use of the connection since it was idle
+	first  bool     // the first statement of duet's own transaction
 	script bool     // by the simple protocol
 
 	f    *wire.Flight
@@ -78,6 +79,9 @@ func (r *run) admit() error {
 		return err
 	}
 	r.s.spoil(r.k.st)
+	if r.k.st.drops {
+		r.s.disownAll()
+	}
 	if r.trace != nil {
 		r.trace.ran(r.k.st)
 	}

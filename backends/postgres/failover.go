@@ -146,8 +146,9 @@ func (d *db) judge(s *session) {
 	if s.attrs == dsn.TargetAny || s.attrs == "" {
 		return
 	}
-	// What the reset undoes is reported with its answer only: after the next lend.
-	s.own, s.sets = s.maySet(), false
+	// What a reset undoes is reported with its answer only: maybe not by the next
+	// lend, nor by its end where nothing was asked.
+	s.own = s.maySet() || s.own && s.wc.Unread()
 	if s.fallen() {
 		d.giveUp(s.server, s.epoch)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"github.com/duetdb/duet"
@@ -14,8 +13,8 @@ import (
 // that were idle when the first one was found dead.
 const maxMoves = 3
 
-// moves are the ways of one command, outside of transactions, from connection to
-// connection. Connections that were idle may all have died together, and cost
+// moves are the ways of one command outside of transactions, or of a transaction
+// of which nothing has come back yet, from connection to connection. Connections that were idle may all have died together, and cost
 // nothing to find dead. One that was made since, and dies at once, tells of a
 // server that is not well: few of these are tried, with waits between them. A
 // command that was sent is run again where its caller said that it may be, and
@@ -33,18 +32,25 @@ func (m *moves) again(ctx context.Context, c *client, r *run, err error) bool {
 	if err == nil || !r.dead || ctx.Err() != nil || duet.KindOf(err) != duet.KindUnavailable {
 		return false
 	}
-	if m.since.IsZero() {
-		m.since = time.Now()
-	}
-	if r.unsent && r.s.opened.Before(m.since) {
-		m.idle++
-		return m.idle <= int(c.db.pool.Stat().MaxSize)+maxMoves
-	}
 	if !r.unsent {
 		m.unknown = true
 		if c.opt.Idempotent != duet.On {
 			return false
 		}
+	}
+	return m.next(ctx, c.db, r.s, r.unsent)
+}
+
+// next counts a move away from a session that was found dead, and says whether it
+// is to be made. It waits before the moves that are not for free; nothing is lost
+// by one that is, where the session was idle.
+func (m *moves) next(ctx context.Context, d *db, s *session, free bool) bool {
+	if m.since.IsZero() {
+		m.since = time.Now()
+	}
+	if free && s.opened.Before(m.since) {
+		m.idle++
+		return m.idle <= int(d.pool.Stat().MaxSize)+maxMoves
 	}
 	m.further++
 	return m.further <= maxMoves && m.wait(ctx)
@@ -66,34 +72,10 @@ func (m *moves) wait(ctx context.Context) bool {
 // its effect, a later one's failure does not undo that.
 func (m *moves) told(err error) error {
 	e, ok := errors.AsType[*duet.Error](err)
-	if !ok || !m.unknown || e.Outcome == duet.OutcomeUnknown {
+	if !ok || !m.unknown || e.Outcome != duet.OutcomeNone {
 		return err
 	}
 	dressed := *e
 	dressed.Outcome = duet.OutcomeUnknown
 	return &dressed
-}
-
-// refusedOutcome is what an error of the server's says of the command's effect.
-// Usually all of it is undone; a script may have committed before, and so may a
-// procedure, of which nobody can tell.
-func (r *run) refusedOutcome(early bool) duet.Outcome {
-	if !early && (r.committed || r.k.st.mayCommit && !r.inTx) {
-		return duet.OutcomeUnknown
-	}
-	return duet.OutcomeNone
-}
-
-// commits says that a command of a script ended a transaction well.
-func commits(tag string) bool {
-	return strings.HasPrefix(tag, "COMMIT") || tag == "PREPARE TRANSACTION"
-}
-
-// misfitOutcome is what is known of the effect of a command that was run to its
-// end, where only its result does not fit.
-func (r *run) misfitOutcome() duet.Outcome {
-	if tag := r.k.result; !r.inTx && tag.RowsAffected > 0 && !strings.HasPrefix(tag.Status, "SELECT") {
-		return duet.OutcomeUnknown
-	}
-	return duet.OutcomeNone
 }

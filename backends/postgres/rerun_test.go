@@ -196,6 +196,22 @@ func TestServerDropsEverybody(t *testing.T) {
 				if n := l.dials.Load(); n > 9 { // the second call has no idle connection to find dead
 					t.Errorf("%d connections were made for two calls", n)
 				}
+				for _, way := range []string{"Execute", "Rows"} {
+					l.dials.Store(0)
+					err = c.RawTx(testContext(t), func(ctx context.Context, tx duet.Tx) error {
+						if way == "Rows" {
+							return readRows(tx.Rows(ctx, increment+" returning n"))
+						}
+						_, err := tx.Execute(ctx, increment)
+						return err
+					})
+					if err == nil {
+						t.Error("it succeeded")
+					}
+					if n := l.dials.Load(); n > 5 { // as for one that finds no idle connection
+						t.Errorf("%d connections were made for one transaction", n)
+					}
+				}
 				l.disarm()
 				run(t, c, increment)
 				allReturned(t, c)

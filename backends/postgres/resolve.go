@@ -40,7 +40,7 @@ func (v verdict) dress(e *duet.Error) error {
 		told.Message = "the answer to COMMIT was lost, and the transaction was not applied (known by: " + string(v.proof) + ")"
 		return &told
 	}
-	told.Kind = duet.KindCommitUnknown
+	told.Kind, told.Outcome = duet.KindCommitUnknown, duet.OutcomeUnknown
 	told.Message = "COMMIT was sent and its answer was lost: the transaction may or may not have been applied"
 	told.Detail = v.why
 	told.Hint = "Options.ExactlyOnce finds the outcome wherever the database can be asked"
@@ -69,11 +69,11 @@ const (
 // resolve finds out what became of the transaction. It goes on for grace after
 // the end of ctx.
 func (l *lostCommit) resolve(ctx context.Context, grace time.Duration) verdict {
-	if !l.trace.wrote {
-		return known(duet.ProofNoWrites, false)
-	}
 	ctx, stop := patience(ctx, grace)
 	defer stop()
+	if !l.trace.wrote {
+		return l.askNothing(ctx)
+	}
 	if l.tokened {
 		return l.askToken(ctx)
 	}
@@ -96,7 +96,7 @@ func (l *lostCommit) resolve(ctx context.Context, grace time.Duration) verdict {
 // COMMIT: it answers in order, and this came first.
 func (l *lostCommit) refused() bool {
 	e, ok := errors.AsType[*wire.ServerError](l.err)
-	if !ok || l.answered || e.Severity != "FATAL" {
+	if !ok || l.answered || e.Severity != "FATAL" || e.Routine != "ProcessInterrupts" { // see refusedFirst
 		return false
 	}
 	switch e.Code {
@@ -146,8 +146,11 @@ func (l *lostCommit) askID(ctx context.Context) verdict {
 			return unknown("its id is %d, and %s", l.trace.seen.id, noWitness(err))
 		}
 		s := lease.Value()
-		t, err := l.testimony(ctx, s)
 		var v verdict
+		var t testimony
+		if err = s.adopt(ctx, l.opt.Settings); err == nil {
+			t, err = l.testimony(ctx, s)
+		}
 		switch {
 		case err == nil && t.foreign:
 			strangers = append(strangers, s)
@@ -197,27 +200,39 @@ func (l *lostCommit) judge(ctx context.Context, s *session, t testimony, looks i
 }
 
 // askNothing makes sure of a transaction that has no id: it has written nothing,
-// unless by means that need none.
+// unless by means that need none, or behind what seems to read alone.
 func (l *lostCommit) askNothing(ctx context.Context) verdict {
 	if l.trace.loud {
 		return unknown("it has no id; but something ran in it that may have an effect without one, such as NOTIFY, CALL or writing to a foreign table")
 	}
+	if len(l.trace.texts) == 0 {
+		return known(duet.ProofNoWrites, false)
+	}
+	w := suspects(l.trace.texts)
 	for looks := 0; ; looks++ {
 		lease, err := l.db.acquire(ctx, l.opt, "")
-		doubtful := false
+		found := ""
 		if err == nil {
-			doubtful, err = lease.Value().hasSideEffects(ctx, l.trace.calls)
+			if err = lease.Value().adopt(ctx, l.opt.Settings); err == nil {
+				found, err = lease.Value().hasSideEffects(ctx, w)
+			}
 			l.db.release(lease)
 		}
 		switch {
-		case err == nil && doubtful:
-			return unknown("it has no id; but it called %s, which may have had an effect without one", strings.Join(l.trace.calls, ", "))
+		case err == nil && found != "":
+			return unknown("it has no id; but it used %s, which may have had an effect without one", found)
 		case err == nil:
 			return known(duet.ProofNoWrites, false)
-		case ctx.Err() == nil && classify(err) != retry.Unavailable, !pause(ctx, looks):
-			return unknown("it has no id; whether what it called has other effects could not be looked up: %v", err)
+		case ctx.Err() == nil && !mayPass(err), !pause(ctx, looks):
+			return unknown("it has no id; whether what it used has other effects could not be looked up: %v", err)
 		}
 	}
+}
+
+// mayPass says whether asking again may help: the server was away, or the pool
+// had nothing to ask with.
+func mayPass(err error) bool {
+	return classify(err) != retry.Permanent || duet.KindOf(err) == duet.KindPoolExhausted
 }
 
 // askToken looks the transaction's token up, on any connection.
@@ -226,19 +241,39 @@ func (l *lostCommit) askToken(ctx context.Context) verdict {
 		lease, err := l.db.acquire(ctx, l.opt, "")
 		committed := false
 		if err == nil {
-			s := lease.Value()
-			if committed, err = l.db.claimToken(ctx, s, l.token); err == nil && committed {
-				err = s.awaitReplicasIfAny(ctx)
-			}
+			committed, err = l.claim(ctx, lease.Value())
 			l.db.release(lease)
 		}
 		if err == nil {
 			return known(duet.ProofToken, committed)
 		}
-		if ctx.Err() == nil && duet.KindOf(err) == duet.KindClosed || !pause(ctx, looks) {
-			return unknown("its token could not be looked up: %v", err)
+		if ctx.Err() == nil && isHopeless(err) || !pause(ctx, looks) {
+			return unknown("its token could not be looked up in duet.commit_token: %v", err)
 		}
 	}
+}
+
+// claim looks the token up on one connection, under the settings that it was left
+// under.
+func (l *lostCommit) claim(ctx context.Context, s *session) (committed bool, err error) {
+	if err := s.adopt(ctx, l.opt.Settings); err != nil {
+		return false, err
+	}
+	if committed, err = s.claimToken(ctx, l.token); err == nil && committed {
+		err = s.awaitReplicasIfAny(ctx)
+	}
+	return committed, err
+}
+
+// isHopeless says that a token cannot be looked up however often it is tried: the
+// client is closed, the table is not there, not for this role, or not as it
+// should be.
+func isHopeless(err error) bool {
+	e, ok := errors.AsType[*duet.Error](err)
+	if !ok {
+		return errors.Is(err, errLooseTokens)
+	}
+	return e.Kind == duet.KindClosed || strings.HasPrefix(e.Code, "42") || strings.HasPrefix(e.Code, "3F")
 }
 
 // witnesses is how many connections a pool should have, so that one is left to

@@ -98,7 +98,7 @@ func (w *rows) advance() error {
 			r.f.Abandon()
 			r.dead = r.inTx || !r.old // what follows waits for its end
 			r.unset()
-			return resultError(w.k.cmd, duet.PhaseRun, r.mismatch)
+			return w.misfit(r.mismatch)
 		}
 	}
 }
@@ -132,15 +132,22 @@ func (w *rows) Decode(out any) error {
 	if typ := target.Elem(); typ != w.decFor {
 		w.decFor = nil
 		if w.dec, err = w.r.desc.decoder(w.types, typ, w.lax); err != nil {
-			return resultError(w.k.cmd, duet.PhaseRun, err)
+			return w.misfit(err)
 		}
 		w.decFor = typ
 	}
 	target.Reset()
 	if err := target.Decode(w.dec, w.body, w.n); err != nil {
-		return resultError(w.k.cmd, duet.PhaseRun, err)
+		return w.misfit(err)
 	}
 	return nil
+}
+
+// misfit says that a row does not fit its destination.
+func (w *rows) misfit(err error) *duet.Error {
+	e := resultError(w.k.cmd, duet.PhaseRun, err)
+	e.Outcome = w.r.readingOutcome()
+	return e
 }
 
 func (w *rows) Scan(dest ...any) error {
@@ -151,7 +158,7 @@ func (w *rows) Scan(dest ...any) error {
 		w.scanner = w.types.Scanner(w.r.desc.columns)
 	}
 	if err := w.scanner.Scan(w.body, w.n, dest...); err != nil {
-		return resultError(w.k.cmd, duet.PhaseRun, err)
+		return w.misfit(err)
 	}
 	return nil
 }

@@ -115,29 +115,11 @@ func (s *session) ask(ctx context.Context, text string) (string, error) {
 	return value, err
 }
 
-// finish sends a flight of ours and reads it to its end.
+// finish sends a flight of ours and reads it to its end. The error is the server's
+// last refusal, or the connection's.
 func (s *session) finish(ctx context.Context, f *wire.Flight, row func([]byte)) error {
-	refusal, _, err := s.exchange(ctx, f, row)
-	if err != nil {
-		return err
-	}
-	if refusal != nil {
-		return fromServer(refusal, duet.PhaseRun, nil)
-	}
-	return nil
-}
-
-// exchange is finish that tells the server's last refusal from a failure of the
-// connection, and at which step it came.
-func (s *session) exchange(ctx context.Context, f *wire.Flight, row func([]byte)) (refusal *wire.ServerError, at int, err error) {
-	if err := s.wc.Send(ctx, f); err != nil {
-		return nil, 0, lost(err, nil, duet.PhaseRun, false)
-	}
-	for {
-		kind, body, err := f.Next()
-		if err != nil {
-			return nil, 0, lost(err, nil, duet.PhaseRun, false)
-		}
+	var refusal *wire.ServerError
+	err := s.converse(ctx, f, func(kind wire.Kind, body []byte) error {
 		switch kind {
 		case wire.DataRow:
 			if row != nil {
@@ -147,18 +129,60 @@ func (s *session) exchange(ctx context.Context, f *wire.Flight, row func([]byte)
 			err := wire.DecodeError(body)
 			se, ok := errors.AsType[*wire.ServerError](err)
 			if !ok {
-				s.wc.Fail(err)
-				return nil, 0, lost(err, nil, duet.PhaseRun, false)
+				return err
 			}
-			refusal, at = se, f.FailedStep()
-		case wire.Ready:
-			if f.Step() < f.Steps() {
-				continue
-			}
+			refusal = se
+		}
+		return nil
+	})
+	if err == nil && refusal != nil {
+		return fromServer(refusal, duet.PhaseRun, nil)
+	}
+	return err
+}
+
+// converse sends a flight of ours and hands each answer to hear. An error of
+// hear's closes the connection.
+func (s *session) converse(ctx context.Context, f *wire.Flight, hear func(wire.Kind, []byte) error) error {
+	if err := s.wc.Send(ctx, f); err != nil {
+		return lost(err, nil, duet.PhaseRun, false)
+	}
+	for {
+		kind, body, err := f.Next()
+		if err != nil {
+			return lost(err, nil, duet.PhaseRun, false)
+		}
+		if err := hear(kind, body); err != nil {
+			s.wc.Fail(err)
+			return lost(err, nil, duet.PhaseRun, false)
+		}
+		if kind == wire.Ready && f.Step() == f.Steps() {
 			f.Free()
-			return refusal, at, nil
+			return nil
 		}
 	}
+}
+
+// adopt has settings hold in a session for what duet asks on its own, in a round
+// trip where other ones did: they came from the options of whoever used it last.
+func (s *session) adopt(ctx context.Context, settings map[string]string) error {
+	commands, err := s.settingCommands(settings)
+	if err != nil || len(commands) == 0 {
+		return err
+	}
+	f := wire.NewFlight()
+	for _, c := range commands {
+		if err := f.Command(c); err != nil {
+			return err
+		}
+	}
+	f.Sync()
+	before := s.applied
+	s.applied = settings
+	if err = s.finish(ctx, f, nil); err != nil {
+		s.doubt(before)
+	}
+	return err
 }
 
 // resetText undoes what the user's own text may have done to a session.
@@ -194,7 +218,7 @@ func (s *session) clean() bool {
 		f.Free()
 		return true
 	}
-	s.unsure, s.setInTx, s.applied = false, false, nil
+	s.unsure, s.setInTx, s.applied, s.sets = false, false, nil, false
 	if !wait {
 		return s.wc.SendLazy(f) == nil
 	}

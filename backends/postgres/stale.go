@@ -2,9 +2,12 @@ package postgres
 
 import (
 	"errors"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/duetdb/duet"
+	"github.com/duetdb/duet/backends/postgres/sqltext"
 	"github.com/duetdb/duet/backends/postgres/wire"
 )
 
@@ -89,15 +92,33 @@ var errStray = errors.New("the cancelling of an earlier statement may have come 
 // nobody here asked for it: the server signals each cancelling twice.
 const maxStrays = 4
 
+// canceledByRequest is what the server says where it was asked to cancel, and not
+// where the time of statement_timeout was over: the SQLSTATE is the same. Where
+// lc_messages has it say so in another language, nothing is taken for stray.
+const canceledByRequest = "canceling statement due to user request"
+
 // stray deals with a cancelling that nobody here has asked for: a command that
-// can be undone was, and is run again.
+// can be undone was, and is run again, unless it calls functions, which may have
+// done what is not undone.
 func (r *run) stray(e *duet.Error) {
-	switch {
+	switch st := r.k.st; {
+	case e.Message != canceledByRequest:
 	case r.inTx:
 		e.Err = errStray
-	case isData(r.k.st.kind) && !r.script:
+	case isData(st.kind) && !r.script && (r.k.opt.Idempotent == duet.On || !st.reachesOut()):
 		r.old = r.round < maxStrays
 	}
+}
+
+// intoColumns finds the table of an INSERT with a list of columns, which looks
+// like a function with its arguments.
+var intoColumns = regexp.MustCompile(`(?i)\binto\s+(?:(?:[\w$]+|"[^"]*")\s*\.\s*)*(?:[\w$]+|"[^"]*")\s*\(`)
+
+// reachesOut says whether a statement calls functions that are not known to do
+// only what is undone with it. It is for errors, and reads the text each time.
+func (st *statement) reachesOut() bool {
+	calls, foreign, _ := sqltext.Calls(intoColumns.ReplaceAllString(st.cmd, "into values ("), st.standard)
+	return slices.ContainsFunc(calls, func(name string) bool { return foreign || !harmlessCalls[name] && name != "conflict" })
 }
 
 // isStalePlan says that a prepared statement no longer is what it was: another

@@ -28,6 +28,13 @@ type statement struct {
 	mayCommit bool     // a procedure or a block of code: it may commit on its way, outside of transactions
 	quiet     bool     // it gives rows and does nothing else
 	calls     []string // what it calls that may be a function of the user's
+	mild      bool     // it leaves nothing behind in the database, though it gives no rows
+	blind     bool     // it takes no snapshot
+	loud      bool     // it may have an effect without a transaction's id
+	copies    bool     // it copies from the client
+	drops     bool     // it may drop prepared statements
+	modes     bool     // it may make its transaction one that writes
+	standard  bool     // backslashes in its strings are plain characters
 
 	desc atomic.Pointer[description]
 }
@@ -164,7 +171,7 @@ func (s *statements) get(key statementKey) (*statement, error) {
 		st.ends = st.ends || part.Kind == sqltext.TransactionControl && endsTransaction(text)
 	}
 	st.mayCommit = !st.several && st.kind == sqltext.Utility && mayCommit(key.text)
-	st.examine(key.standard)
+	st.examine(key.standard, parts)
 	st.locks = strings.Contains(strings.ToLower(key.text), "advisory")
 	st.cached = isData(st.kind) && len(key.text) <= s.maxText
 	if len(key.text) <= s.maxText {

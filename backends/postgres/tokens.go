@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"context"
 	"encoding/hex"
 	"fmt"
 
@@ -57,6 +56,8 @@ func tokenError(se *wire.ServerError) error {
 	switch se.Code {
 	case "42P01", "3F000":
 		e.Hint = "Options.ExactlyOnce needs the table duet.commit_token: run `duet init`, or postgres.CommitTokenSchema"
+	case "26000":
+		e.Kind, e.Err = duet.KindSerialization, errOutdated
 	case "25006":
 		e.Hint = "Options.ExactlyOnce leaves a token, unless Options.Access says that the transaction only reads"
 	}
@@ -66,7 +67,7 @@ func tokenError(se *wire.ServerError) error {
 // pruneText deletes old tokens. They are found by the time that is in them,
 // since that is what the index is ordered by; the database's own clock decides.
 var pruneText = fmt.Sprintf(`DELETE FROM duet.commit_token WHERE token IN (SELECT token FROM duet.commit_token
-	WHERE token < (pg_catalog.lpad(pg_catalog.to_hex((EXTRACT(epoch FROM pg_catalog.now()) * 1000)::bigint - %d), 12, '0') || '00000000000000000000')::uuid
+	WHERE token < (pg_catalog.lpad(pg_catalog.to_hex((EXTRACT(epoch FROM pg_catalog.now()) * 1000)::bigint - %d), 12, '0') || '00000000000000000000')::pg_catalog.uuid
 	AND at < pg_catalog.now() - interval '%d seconds' ORDER BY token LIMIT %d)`,
 	committoken.Kept.Milliseconds(), int(committoken.Kept.Seconds()), committoken.PruneBatch)
 
@@ -77,55 +78,8 @@ func (d *db) prune(s *session) {
 		return
 	}
 	f := wire.NewFlight()
-	for _, c := range []string{"BEGIN ISOLATION LEVEL READ COMMITTED", pruneText, "COMMIT"} { // nobody is to conflict with it
-		if f.Command(c) != nil {
-			return
-		}
+	// One group, so that nothing of it is left where it fails; nobody is to conflict with it.
+	if f.Query("SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE; "+pruneText) == nil {
+		_ = s.wc.SendAbandoned(f)
 	}
-	f.Sync()
-	_ = s.wc.SendAbandoned(f)
-}
-
-// claimToken makes sure that a lost transaction which left token can be applied
-// no more, or finds that it was: see package committoken. The error is a
-// *duet.Error where asking again may help.
-func (d *db) claimToken(ctx context.Context, s *session, token committoken.Token) (committed bool, err error) {
-	f := wire.NewFlight()
-	for _, c := range []string{
-		"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
-		"INSERT INTO duet.commit_token (token) VALUES (" + uuidText(token.Twin()) + ")",
-		"INSERT INTO duet.commit_token (token) VALUES (" + uuidText(token) + ")",
-		"COMMIT",
-	} {
-		if err := f.Command(c); err != nil {
-			return false, err
-		}
-	}
-	f.Sync()
-	refusal, at, err := s.exchange(ctx, f, nil)
-	switch {
-	case err != nil:
-		return false, err
-	case refusal == nil:
-		return false, nil
-	}
-	const steps = 3 // of each command
-	taken := refusal.Code == "23505"
-	if s.wc.Status() != 'I' {
-		r := wire.NewFlight()
-		if err := r.Command("ROLLBACK"); err != nil {
-			return false, err
-		}
-		r.Sync()
-		if err := s.finish(ctx, r, nil); err != nil && !taken {
-			return false, err
-		}
-	}
-	switch {
-	case taken && at/steps == 1:
-		return false, nil // an earlier look has settled it
-	case taken && at/steps == 2:
-		return true, nil
-	}
-	return false, fromServer(refusal, duet.PhaseCommit, nil)
 }

@@ -12,9 +12,6 @@ import (
 )
 
 func (c *client) RetryingTx(ctx context.Context, fn func(context.Context, duet.Tx) error) error {
-	if err := ctx.Err(); err != nil {
-		return acquireError(err, "")
-	}
 	loop := retry.Loop{Budget: &c.db.budget, Classify: classify}
 	if c.opt.Retry != nil {
 		loop.Policy = *c.opt.Retry
@@ -24,9 +21,14 @@ func (c *client) RetryingTx(ctx context.Context, fn func(context.Context, duet.T
 			hook(ctx, duet.RetryInfo{Backend: backendName, Name: c.opt.Name, Attempt: e.Attempt, Class: e.Class, Err: e.Err, Wait: e.Wait})
 		}
 	}
+	begun := false
 	err := loop.Run(ctx, func(ctx context.Context, n int) error {
+		begun = true
 		return c.attempt(ctx, n, duet.Serializable, fn)
 	})
+	if err != nil && !begun {
+		return acquireError(err, "")
+	}
 	return gaveUp(err)
 }
 
@@ -125,6 +127,7 @@ func (c *conn) open() (*tx, error) {
 		return nil, simpleError(duet.KindInvalidArgument, duet.PhasePrepare, "", "a transaction that was begun by hand is open on the connection")
 	}
 	x := newTransaction(c.db, nil, c.s, c.opt, duet.IsolationDefault)
+	x.t.lent = c.lent
 	c.lent.mu.Lock()
 	c.lent.open = x.t
 	c.lent.mu.Unlock()

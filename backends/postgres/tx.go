@@ -16,6 +16,7 @@ import (
 type transaction struct {
 	db    *db
 	lease *pool.Lease[*session] // nil on a lent connection
+	lent  *loan                 // that connection's
 	s     *session
 	opt   *duet.Options
 	begin string
@@ -171,12 +172,13 @@ func (t *transaction) before() []string {
 // that do leaves the flight open.
 func (t *transaction) exec(ctx context.Context, task *task, reading bool, do func(*run) error) error {
 	rounds := 0
-	for moves := 0; ; moves++ {
+	var m moves
+	for {
 		r := &task.r
 		if !t.began {
 			t.trace.forget()
 		}
-		*r = run{db: t.db, s: t.s, k: &task.k, before: t.before(), inTx: true, ours: true, lone: !t.began, trace: &t.trace, round: rounds}
+		*r = run{db: t.db, s: t.s, k: &task.k, before: t.before(), inTx: true, ours: true, lone: !t.began, first: !t.began, trace: &t.trace, round: rounds}
 		err := do(r)
 		if err == nil {
 			t.sent()
@@ -190,10 +192,8 @@ func (t *transaction) exec(ctx context.Context, task *task, reading bool, do fun
 			return err
 		}
 		fresh := !t.began && ctx.Err() == nil
-		if fresh && r.dead && t.lease != nil && duet.KindOf(err) == duet.KindUnavailable && moves < maxMoves+int(t.db.pool.Stat().MaxSize) {
-			if t.move(ctx) == nil {
-				continue
-			}
+		if fresh && r.dead && t.lease != nil && duet.KindOf(err) == duet.KindUnavailable && m.next(ctx, t.db, t.s, true) && t.move(ctx) == nil {
+			continue
 		}
 		if fresh && (r.unlooked && rounds == 0 || r.isStale(err)) && t.rollback(ctx) == nil {
 			rounds++
@@ -324,7 +324,7 @@ func (x *tx) Rows(ctx context.Context, cmd string, args ...any) (duet.Rows, erro
 	var w *rows
 	err := t.exec(ctx, &task{k: call{cmd: cmd}}, true, func(r *run) (err error) {
 		w, err = openRows(ctx, t.db, r.s, x.opt, cmd, args, func(own *run) {
-			own.before, own.inTx, own.ours, own.lone, own.trace, own.round = r.before, true, true, r.lone, r.trace, r.round
+			own.before, own.inTx, own.ours, own.lone, own.first, own.trace, own.round = r.before, true, true, r.lone, r.first, r.trace, r.round
 		})
 		r.dead, r.unsent, r.desc, r.old, r.k, r.unlooked = w.r.dead, w.r.unsent, w.r.desc, w.r.old, w.r.k, w.r.unlooked
 		return err

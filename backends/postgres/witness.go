@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/duetdb/duet"
 	"github.com/duetdb/duet/backends/postgres/wire"
@@ -110,26 +109,13 @@ func (s *session) awaitReplicasIfAny(ctx context.Context) error {
 }
 
 // endZombie ends the session of a transaction whose client is gone, if it waits
-// for a COMMIT that will never come. It is told by the transaction's id: its
+// for a COMMIT, or the rest of one, that will never come. It is told by the transaction's id: its
 // process may be another session's by now.
 func (s *session) endZombie(ctx context.Context, pid uint32, id uint64) error {
 	_, err := s.ask(ctx, fmt.Sprintf("SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity"+
-		" WHERE pid = %d AND backend_xid = '%d'::pg_catalog.xid AND state LIKE 'idle in transaction%%'", pid, uint32(id)))
+		" WHERE pid = %d AND backend_xid = '%d'::pg_catalog.xid AND wait_event = 'ClientRead'", pid, uint32(id)))
 	if e, ok := errors.AsType[*duet.Error](err); ok && e.Kind == duet.KindPermission {
 		return nil // then its end is waited for
 	}
 	return err
-}
-
-// hasSideEffects says whether a transaction without an id may have had an effect
-// by what it called, or by writing to foreign tables.
-func (s *session) hasSideEffects(ctx context.Context, calls []string) (bool, error) {
-	names := make([]string, len(calls))
-	for i, name := range calls {
-		names[i] = quote(name)
-	}
-	answer, err := s.ask(ctx, "SELECT EXISTS (SELECT FROM pg_catalog.pg_foreign_server) OR EXISTS (SELECT FROM pg_catalog.pg_proc"+
-		" WHERE proname = ANY (ARRAY["+strings.Join(names, ", ")+"]::pg_catalog.name[]) AND provolatile = 'v'"+
-		" AND (pronamespace <> 'pg_catalog'::pg_catalog.regnamespace OR proname = 'pg_notify'))")
-	return answer != "f", err
 }

@@ -3,6 +3,8 @@ package postgres
 import (
 	"encoding/binary"
 	"errors"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -71,28 +73,34 @@ type trace struct {
 	seen  sighting
 	asked time.Time // before the look was sent
 	loud  bool      // something ran of which a look cannot tell
-	modes bool      // its own modes were set by a statement
-	calls []string  // what it called that may be a function of the user's
+	modes bool      // it was made one that may write by a statement
+	texts []*statement
+	first [8]*statement // where texts begins
 }
 
-// maxCalls bounds the names that a trace keeps.
-const maxCalls = 64
+// maxTexts bounds the statements that a trace keeps.
+const maxTexts = 256
 
 // ran notes a statement.
 func (t *trace) ran(st *statement) {
-	if st.quiet {
+	t.modes = t.modes || st.modes
+	if st.mild {
 		return
 	}
-	t.wrote = true
-	t.modes = t.modes || st.kind == sqltext.Set && strings.Contains(strings.ToLower(st.cmd), "transaction")
+	t.wrote = t.wrote || !st.quiet
+	if t.seen.id != 0 || t.wrote && !t.on {
+		return // it is not what they were that tells
+	}
+	t.loud = t.loud || st.loud
 	switch {
-	case t.seen.id != 0:
-	case !isData(st.kind) && st.kind != sqltext.Set && st.kind != sqltext.TransactionControl:
+	case slices.Contains(t.texts, st):
+	case len(t.texts) == maxTexts:
 		t.loud = true
-	case len(t.calls)+len(st.calls) > maxCalls:
-		t.loud = true
+	case t.texts == nil:
+		t.first[0] = st
+		t.texts = t.first[:1]
 	default:
-		t.calls = append(t.calls, st.calls...)
+		t.texts = append(t.texts, st)
 	}
 }
 
@@ -108,25 +116,61 @@ func (t *trace) saw(tag duet.Result) {
 // forget begins anew: of what ran nothing is left.
 func (t *trace) forget() { *t = trace{on: t.on} }
 
-// examine finds out what a text may do beside giving rows.
-func (st *statement) examine(standard bool) {
-	var into bool
-	st.calls, into = sqltext.Calls(st.cmd, standard)
-	n := 0
-	for _, name := range st.calls {
-		if !harmlessCalls[name] {
-			st.calls[n] = name
-			n++
-		}
+// examine finds out what a text, made of parts, may do beside giving rows, and
+// what a look behind it would do to it.
+func (st *statement) examine(standard bool, parts []sqltext.Statement) {
+	var foreign, into bool
+	st.calls, foreign, into = sqltext.Calls(st.cmd, standard)
+	if !foreign {
+		st.calls = slices.DeleteFunc(st.calls, func(name string) bool { return harmlessCalls[name] })
 	}
-	st.calls = st.calls[:n]
+	st.standard = standard
 	plain := st.kind == sqltext.Select || st.kind == sqltext.Values || st.kind == sqltext.Empty
-	st.quiet = plain && n == 0 && !into && !st.several
+	st.quiet = plain && len(st.calls) == 0 && !into && !st.several
+	st.mild, st.blind = len(parts) > 0, len(parts) > 0
+	for _, part := range parts {
+		text := strings.ToLower(st.cmd[part.Start:part.End])
+		mild, blind := isMild(part.Kind, text)
+		st.mild, st.blind = st.mild && mild, st.blind && blind
+		st.loud = st.loud || !mild && !isData(part.Kind)
+		st.modes = st.modes || part.Kind == sqltext.Set && allowsWriting.MatchString(text)
+		st.copies = st.copies || part.Kind == sqltext.Copy && strings.Contains(text, "stdin")
+		st.drops = st.drops || !st.tame && (strings.Contains(text, "deallocate") || strings.Contains(text, "discard"))
+	}
 }
 
+// isMild says that a command, in lower case, leaves nothing behind in the
+// database, and blind that it takes no snapshot. In a transaction whose first
+// query decides what it sees, a look must not come before that: what the command
+// has to wait for, such as a lock, is to be seen. Nor must one come before SET
+// TRANSACTION (PostgreSQL documentation, "LOCK" and "SET TRANSACTION"; its source,
+// PlannedStmtRequiresSnapshot).
+func isMild(kind sqltext.Kind, text string) (mild, blind bool) {
+	switch kind {
+	case sqltext.Set, sqltext.Listen:
+		return true, true
+	case sqltext.TransactionControl:
+		ends := endsTransaction(text)
+		return !ends, !ends
+	case sqltext.Utility:
+		end := strings.IndexFunc(text+" ", func(r rune) bool { return r < 'a' || r > 'z' })
+		switch text[:end] {
+		case "show", "lock", "deallocate":
+			return true, true
+		case "notify", "checkpoint":
+			return false, true
+		}
+	}
+	return false, false
+}
+
+// allowsWriting finds what makes a read-only transaction one that writes.
+var allowsWriting = regexp.MustCompile(`\bread\s+write\b|\btransaction_read_only\b`)
+
 // harmlessCalls are keywords and functions of PostgreSQL's that change nothing.
-// It holds what statements that read are mostly made of; whatever else they call
-// is looked up where it matters.
+// It holds what statements that read are mostly made of; what else they call is
+// looked up where it matters, and so is whether a function of the user's own has
+// such a name.
 var harmlessCalls = map[string]bool{
 	"select": true, "from": true, "where": true, "and": true, "or": true, "not": true, "in": true, "exists": true, "any": true,
 	"all": true, "some": true, "as": true, "on": true, "by": true, "using": true, "having": true, "limit": true, "offset": true,
@@ -146,9 +190,15 @@ var harmlessCalls = map[string]bool{
 }
 
 // wantsLook says whether the transaction's id is to be fetched along with a
-// statement: once it is known it does not change.
+// statement: once it is known it does not change. Behind a COPY from the client
+// nothing may come. A client's first look goes with its transaction's first
+// statement, whatever that is: where it fails, all can be played again.
 func (r *run) wantsLook() bool {
-	return r.trace != nil && r.trace.on && r.trace.seen.id == 0 && !r.k.st.quiet && !r.db.noIDs.Load()
+	st := r.k.st
+	if r.trace == nil || !r.trace.on || r.trace.seen.id != 0 || st.blind || st.copies || r.db.noIDs.Load() {
+		return false
+	}
+	return !st.quiet || r.first && !r.db.hasIDs.Load()
 }
 
 // addLook puts the look behind the command.
@@ -186,6 +236,12 @@ func (s *session) prepareOwn(f *wire.Flight, name *string, named bool, text stri
 	return *name, f.Parse(*name, text, oids)
 }
 
+// disownAll lets go of the statements of duet's own where a text may drop them.
+func (s *session) disownAll() {
+	s.disown(&s.lookName)
+	s.disown(&s.tokenName)
+}
+
 // disown lets go of a statement of duet's own, which may have been prepared or
 // not: the next one gets another name.
 func (s *session) disown(name *string) {
@@ -201,10 +257,14 @@ func (r *run) isLook() bool { return r.lookAt > 0 && r.f.Step() >= r.lookAt }
 // look takes the look's row.
 func (r *run) look(body []byte) error {
 	seen, err := readSighting(body)
-	if err == nil {
-		r.trace.seen = seen
+	if err != nil {
+		return err
 	}
-	return err
+	r.trace.seen = seen
+	if !r.db.hasIDs.Load() {
+		r.db.hasIDs.Store(true)
+	}
+	return nil
 }
 
 // lookFailed deals with a look that failed, or was not looked at since the

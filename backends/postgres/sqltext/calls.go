@@ -1,40 +1,38 @@
 package sqltext
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 // Calls lists the words of a text that may name a function which it calls:
 // identifiers directly before an opening parenthesis, without their schema, in
 // lower case unless they are quoted, each once. Some are keywords, types, or
 // tables with their columns: which ones are functions, only the server knows.
-// into says that the word INTO occurs, as in SELECT INTO.
-func Calls(text string, standardStrings bool) (names []string, into bool) {
+// foreign says that one of them has a schema other than pg_catalog, and into that
+// the word INTO occurs, as in SELECT INTO.
+func Calls(text string, standardStrings bool) (names []string, foreign, into bool) {
 	s := scanner{src: text, std: standardStrings}
-	name := ""
+	name, schema, dot := "", "", false
 	for {
 		t := s.nextSolid()
 		raw := text[t.start:t.end]
 		switch t.kind {
 		case tokenEOF:
-			return names, into
-		case tokenWord:
-			name = strings.ToLower(raw)
-			into = into || name == "into"
-		case tokenQuoted:
-			if name = ""; raw[0] == '"' {
-				name = strings.ReplaceAll(strings.Trim(raw, `"`), `""`, `"`)
-			} else if strings.HasPrefix(strings.ToLower(raw), `u&"`) {
-				name = raw // a name with escapes, which nobody has
+			return names, foreign, into
+		case tokenWord, tokenQuoted:
+			if schema = ""; dot {
+				schema = name
 			}
+			name, dot = nameOf(raw, t.kind), false
+			into = into || t.kind == tokenWord && name == "into"
 		case tokenOpen:
 			if name != "" && !slices.Contains(names, name) {
 				names = append(names, name)
 			}
-			name = ""
+			foreign = foreign || name != "" && schema != "" && schema != "pg_catalog"
+			name, schema, dot = "", "", false
 		default:
-			name = ""
+			if dot = raw == "." && name != ""; !dot {
+				name, schema = "", ""
+			}
 		}
 	}
 }

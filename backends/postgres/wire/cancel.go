@@ -13,6 +13,9 @@ func (f *Flight) interrupt() {
 	c := f.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if f.over.IsZero() {
+		f.over = time.Now()
+	}
 	if f.Grace > 0 && f.late == nil {
 		f.late = time.AfterFunc(f.Grace, f.interrupt)
 		return
@@ -190,6 +193,9 @@ func (c *Conn) cancelFlight(f *Flight, answered <-chan struct{}) {
 		err := c.askToCancel(ctx, stop)
 		c.mu.Lock()
 		c.looseUntil = time.Now().Add(looseTime)
+		for g := f.next; g != nil; g = g.next { // what was held back meanwhile, too
+			g.hitUntil = c.looseUntil
+		}
 		c.mu.Unlock()
 		if _, ok := errors.AsType[*notAsked](err); err != nil && !ok {
 			// The signal may yet come, and would hit whatever runs then.
@@ -220,7 +226,7 @@ func (c *Conn) disturb(f *Flight) bool {
 		return false
 	}
 	for g := f.next; g != nil && c.sent > g.start; g = g.next {
-		g.disturbed = true
+		g.hitUntil = time.Now().Add(c.cancelTimeout() + looseTime) // of the asking, and then
 	}
 	return true
 }

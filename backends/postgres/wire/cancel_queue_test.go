@@ -276,3 +276,35 @@ func secondDial(t *testing.T, timeout time.Duration, dial func(context.Context) 
 	}
 	return open(t, cfg)
 }
+
+// TestCancelDisturbsWhatWaits: a flight that was held back while the server was
+// asked to cancel may be hit by a signal that comes late, too.
+func TestCancelDisturbsWhatWaits(t *testing.T) {
+	checkLeaks(t)
+	asked, queued := make(chan struct{}), make(chan struct{})
+	b := &backend{onCancel: func(net.Conn) { close(asked); <-queued }, script: func(p *peer) {
+		p.await()
+		<-asked
+		p.send(wholeAnswer("first"))
+		p.await()
+		p.send(canceled, ready)
+		for p.await() {
+			p.send(wholeAnswer("v"))
+		}
+	}}
+	c := open(t, b.start(t))
+	first, second := flightOf(doWhole("a")), flightOf(doWhole("b"))
+	if err := c.Send(bounded(t), first); err != nil {
+		t.Fatal(err)
+	}
+	first.Abandon()
+	<-asked
+	if err := c.Send(bounded(t), second); err != nil {
+		t.Fatal(err)
+	}
+	close(queued)
+	if a, err := read(second); err != nil || serverCode(a.server) != "57014" || !second.Disturbed() {
+		t.Errorf("%v, %v, disturbed %t", a.server, err, second.Disturbed())
+	}
+	checkValue(t, c, "v")
+}

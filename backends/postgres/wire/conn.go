@@ -192,8 +192,7 @@ func (c *Conn) enqueueLocked(f *Flight) {
 	}
 	c.tail = f
 	if !c.looseUntil.IsZero() {
-		f.disturbed = time.Now().Before(c.looseUntil)
-		if !f.disturbed {
+		if f.hitUntil = c.looseUntil; time.Now().After(c.looseUntil) {
 			c.looseUntil = time.Time{}
 		}
 	}
@@ -364,6 +363,14 @@ func (c *Conn) busyLocked() bool {
 		}
 	}
 	return false
+}
+
+// Unread says whether lazy flights have not been answered, or their answers not
+// been read.
+func (c *Conn) Unread() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.head != nil && c.head.state == flightLazy
 }
 
 // WhenIdle calls f once nothing is outstanding any more, or the connection is

@@ -48,6 +48,7 @@ type Flight struct {
 	ctx   context.Context
 	stop  func() bool // ends the watch on ctx
 	late  *time.Timer // ends the grace
+	over  time.Time   // when ctx ended, guarded by conn.mu
 	start uint64      // offset of its first byte in what the connection sends
 
 	// Guarded by conn.mu.
@@ -55,7 +56,7 @@ type Flight struct {
 	turn        chan struct{} // made by who has to wait; receives the turn
 	interrupted bool          // a read deadline in the past is set on its behalf
 	lent        bool          // a helper writes buf, and may not have let go of it yet
-	disturbed   bool          // a cancel that was meant for a flight before it may have hit it
+	hitUntil    time.Time     // a cancel that was meant for a flight before it may hit it until then
 	ignored     bool          // nobody cares what is answered
 	next        *Flight
 
@@ -68,6 +69,7 @@ type Flight struct {
 	skipping bool // an error came: everything up to the Sync is skipped
 	answered bool // something of it was answered
 	failed   int  // the step of the last ErrorResponse
+	failedAt time.Time
 }
 
 // flightState is where in its life a flight is. Changes happen under conn.mu.
@@ -262,20 +264,31 @@ func (f *Flight) FailedStep() int { return f.failed }
 // Steps counts the steps built so far.
 func (f *Flight) Steps() int { return len(f.steps) }
 
+// Over is when the end of ctx was noticed, the zero time where it was not. It may
+// be called after Next failed.
+func (f *Flight) Over() time.Time {
+	if f.conn == nil {
+		return time.Time{}
+	}
+	f.conn.mu.Lock()
+	defer f.conn.mu.Unlock()
+	return f.over
+}
+
 // Answered says whether the server has answered anything of the flight.
 func (f *Flight) Answered() bool { return f.answered }
 
 // Disturbed says that the server was asked to cancel another flight when this one
 // had been written behind it, or a moment before: where it failed with 57014
-// (query_canceled), that may have been meant for the other one, and this one can
-// be run again.
+// (query_canceled), that may have been meant for the other one. A cancelling that
+// comes later is meant for this one.
 func (f *Flight) Disturbed() bool {
 	if f.conn == nil {
 		return false
 	}
 	f.conn.mu.Lock()
 	defer f.conn.mu.Unlock()
-	return f.disturbed
+	return !f.failedAt.IsZero() && f.failedAt.Before(f.hitUntil)
 }
 
 // Unsent says that no byte of the flight was handed to the kernel, nor will be,

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 )
@@ -170,7 +171,7 @@ func (f *Flight) failGroup(body []byte) error {
 		return err
 	}
 	f.skipping = true
-	f.failed = f.at
+	f.failed, f.failedAt = f.at, time.Now()
 	for s := f.steps[f.at]; s != stepSync && s != stepQuery; s = f.steps[f.at] {
 		f.at++
 	}
