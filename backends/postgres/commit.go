@@ -166,10 +166,26 @@ func (t *transaction) committed(ctx context.Context, c *commitFlight, tag string
 		t.s.wc.Fail(err)
 		return unknown("it was not told as PostgreSQL does").dress(lost(err, nil, duet.PhaseCommit, false))
 	}
+	if t.s.wc.TakeUnreplicated() {
+		return t.replicated(ctx)
+	}
 	if c.tokened {
 		t.db.prune(t.s)
 	}
 	return nil
+}
+
+// replicated waits for the standbys once more, where something (a
+// statement_timeout, or somebody's pg_cancel_backend) has ended COMMIT's own wait.
+func (t *transaction) replicated(ctx context.Context) error {
+	ctx, stop := patience(ctx, t.grace())
+	defer stop()
+	err := t.s.awaitReplicas(ctx)
+	if err == nil {
+		return nil
+	}
+	v := unknown("the server has committed, but did not wait for its synchronous standbys, and could not do so since: a failover may lose it")
+	return v.dress(&duet.Error{Backend: backendName, Phase: duet.PhaseCommit, Err: err})
 }
 
 // commitLost deals with a COMMIT without an answer: it finds out what became of

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -184,6 +185,52 @@ func TestCommittedIsReplicated(t *testing.T) {
 				t.Errorf("n is %s, want 2", n)
 			}
 		})
+	}
+}
+
+// TestCommitThatDidNotWait has COMMIT's wait for its standby ended by
+// pg_cancel_backend: the server answers COMMIT all the same, with a warning.
+func TestCommitThatDidNotWait(t *testing.T) {
+	s := ownServer(t, map[string]string{"synchronous_commit": "on", "fsync": "on"})
+	r, err := s.StartReplica(testContext(t), pgtest.ReplicaConfig{Name: "mirror"})
+	pgtest.CheckStart(t, err)
+	t.Cleanup(func() { must(t, r.Close()) })
+	c := openDSN(t, s.DSN(), postgres.Config{MaxConns: 2})
+	must(t, s.Configure(testContext(t), map[string]string{"synchronous_standby_names": "mirror"}))
+	must(t, s.AwaitReplica(testContext(t), "mirror"))
+	write := func(ctx context.Context) error {
+		return c.RetryingTx(ctx, func(ctx context.Context, tx duet.Tx) error {
+			_, err := tx.Execute(ctx, increment)
+			return err
+		})
+	}
+	must(t, write(testContext(t)))
+	must(t, r.Stop(testContext(t), "fast"))
+	cancel := func() { // the first wait, that of COMMIT
+		o := observe(t, s.DSN())
+		eventually(t, "a commit waits for its standby", func() bool {
+			return len(o.do("select pg_cancel_backend(pid) from pg_stat_activity where wait_event = 'SyncRep'")) > 0
+		})
+	}
+	var others sync.WaitGroup
+	defer others.Wait()
+	others.Go(cancel)
+	ctx, stop := context.WithTimeout(t.Context(), 2*time.Second)
+	defer stop()
+	if e := wantIs(t, write(ctx), duet.ErrCommitUnknown); !strings.Contains(e.Detail, "standbys") {
+		t.Errorf("it does not say why: %v", e)
+	}
+	others.Go(func() {
+		cancel()
+		if err := r.Start(testContext(t)); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := write(testContext(t)); err != nil {
+		t.Errorf("with the standby back: %v", err)
+	}
+	if n := observe(t, s.DSN()).one("select n from t"); n != "3" {
+		t.Errorf("n is %s, want 3", n)
 	}
 }
 

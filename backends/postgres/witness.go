@@ -88,7 +88,7 @@ const hasReplicas = "pg_catalog.current_setting('synchronous_standby_names') <> 
 func (s *session) awaitReplicas(ctx context.Context) error {
 	f := wire.NewFlight()
 	for _, c := range []string{
-		"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", "SET LOCAL synchronous_commit TO on",
+		"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", "SET LOCAL synchronous_commit TO on", "SET LOCAL statement_timeout TO 0",
 		"SELECT pg_catalog.pg_logical_emit_message(true, 'duet', 'commit')", "COMMIT",
 	} {
 		if err := f.Command(c); err != nil {
@@ -96,7 +96,13 @@ func (s *session) awaitReplicas(ctx context.Context) error {
 		}
 	}
 	f.Sync()
-	return s.finish(ctx, f, nil)
+	if err := s.finish(ctx, f, nil); err != nil {
+		return err
+	}
+	if s.wc.TakeUnreplicated() {
+		return simpleError(duet.KindUnavailable, duet.PhaseCommit, "", "the server's wait for its synchronous standbys was cancelled")
+	}
+	return nil
 }
 
 // awaitReplicasIfAny is awaitReplicas where the server has some.

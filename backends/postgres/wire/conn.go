@@ -52,6 +52,8 @@ type Conn struct {
 
 	looseUntil time.Time // a signal that cancels may come late until then; zero: none was asked for
 
+	unreplicated bool // the server has warned of a commit that its standbys may not have
+
 	looking  bool // an idle connection is being looked at: nobody gets the turn to read
 	draining bool
 	onIdle   func()

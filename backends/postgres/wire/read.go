@@ -237,6 +237,21 @@ func (c *Conn) refuseCopy(f *Flight, typ byte) error {
 	return nil
 }
 
+// syncRepWait is the function of the server that warns where a commit's wait for
+// its synchronous standbys was ended early (src/backend/replication/syncrep.c):
+// the commit is done, but a failover may lose it.
+const syncRepWait = "SyncRepWaitForLSN"
+
+// TakeUnreplicated says whether the server has warned, since the last call, that a
+// commit did not wait for its synchronous standbys.
+func (c *Conn) TakeUnreplicated() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	was := c.unreplicated
+	c.unreplicated = false
+	return was
+}
+
 // asynchronous takes a message that may come at any time.
 func (c *Conn) asynchronous(typ byte, body []byte) error {
 	switch typ {
@@ -244,6 +259,11 @@ func (c *Conn) asynchronous(typ byte, body []byte) error {
 		var notice pgproto3.NoticeResponse
 		if err := notice.Decode(body); err != nil {
 			return protocolErrorf("a NoticeResponse that cannot be read: %v", err)
+		}
+		if notice.Routine == syncRepWait {
+			c.mu.Lock()
+			c.unreplicated = true
+			c.mu.Unlock()
 		}
 		if c.cfg.OnNotice != nil {
 			c.cfg.OnNotice(&notice)
