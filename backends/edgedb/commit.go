@@ -2,6 +2,7 @@ package edgedb
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/duetdb/duet"
@@ -86,6 +87,7 @@ func (t *transaction) sendCommit(ctx context.Context, w *txWork) (*lostCommit, e
 		lost.err = errCut("")
 	}
 	if j.state.CompareAndSwap(workRuns, workLeft) {
+		w.slot.watchUntil(time.Now().Add(undoTimeout))
 		return nil, serverError(lost.err, "", duet.PhaseCommit) // it will be rolled back
 	}
 	if t.token != (committoken.Token{}) {
@@ -143,11 +145,12 @@ func swallowedError(failed error) error {
 // openTx is a transaction that its user ends.
 type openTx struct {
 	*tx
-	after func()
+	after   func()
+	claimed atomic.Bool // by whoever ends it
 }
 
 func (o *openTx) Commit(ctx context.Context) error {
-	if o.hasEnded() {
+	if !o.claim() {
 		return simpleError(duet.KindClosed, duet.PhaseCommit, "", "the transaction has ended")
 	}
 	err := o.t.commit(ctx)
@@ -156,7 +159,7 @@ func (o *openTx) Commit(ctx context.Context) error {
 }
 
 func (o *openTx) Rollback(ctx context.Context) error {
-	if o.hasEnded() {
+	if !o.claim() {
 		return nil
 	}
 	_ = o.t.finish(ctx)
@@ -164,15 +167,17 @@ func (o *openTx) Rollback(ctx context.Context) error {
 	return nil
 }
 
-func (o *openTx) hasEnded() bool {
+// claim says that it is the caller who ends the transaction. It can have ended by
+// itself, with its connection.
+func (o *openTx) claim() bool {
 	o.t.mu.Lock()
-	defer o.t.mu.Unlock()
-	return o.t.ended
+	ended := o.t.ended
+	o.t.mu.Unlock()
+	return !ended && o.claimed.CompareAndSwap(false, true)
 }
 
 func (o *openTx) done() {
 	if o.after != nil {
 		o.after()
-		o.after = nil
 	}
 }

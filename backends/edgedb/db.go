@@ -27,6 +27,7 @@ type db struct {
 
 	pruner  committoken.Pruner
 	pruning pruning
+	closing atomic.Bool // Close was called: it may still wait
 }
 
 // Connect makes a client for the EdgeDB or Gel server that connString, the
@@ -306,6 +307,7 @@ var abilities = duet.Abilities(duet.DeferrableTx, duet.GlobalVariables, duet.Mod
 
 // close drains the pool, bounded by ctx.
 func (d *db) close(ctx context.Context) error {
+	d.closing.Store(true)
 	err := d.pool.Close(ctx)
 	d.pruning.end()
 	if err == nil || errors.Is(err, pool.ErrClosed) {

@@ -46,9 +46,10 @@
 // With ExactlyOnce, a transaction inserts its token just before COMMIT, in a round
 // trip of its own: edgedb-go cannot send both at once. That needs the type which
 // [CreateCommitTokens] makes. The look is a transaction on another connection of the
-// pool; where the lost one is lent by Acquire, on one in its place. It waits for a
+// pool; where the lost one was lent by Acquire, or the pool is full, on one beside
+// the pool. It waits for a
 // server that is gone, and for a transaction that is still deciding: for 30 seconds
-// while ctx lasts. Old tokens are deleted in the background, each ten minutes at
+// while ctx lasts. Old tokens are deleted in the background, every five minutes at
 // most, over a connection of the pool.
 //
 // Where ctx, or [duet.Options].Timeout, ends while COMMIT is under way, the call

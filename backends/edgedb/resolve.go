@@ -75,8 +75,10 @@ type answer struct{ err error }
 // lookUp finds out by its token what became of a transaction, unless its answer
 // comes meanwhile.
 func (t *transaction) lookUp(ctx context.Context, lost *lostCommit) (committed bool, _ *answer, failed error) {
-	t.giveBack() // its place in the pool may be the one that is needed
-	if t.lent {
+	if !t.db.closing.Load() { // it waits for what is lent
+		t.giveBack() // its place in the pool may be the one that is needed
+	}
+	if t.lent || t.db.closing.Load() {
 		t.slot.hangUp()
 	}
 	for {
@@ -183,27 +185,51 @@ func (t *transaction) lookOnce(ctx context.Context) (committed bool, err error) 
 	return false, x.commit(ctx)
 }
 
-// beside begins a transaction on another connection: one of the pool, or, where
-// the dead one is lent and keeps its place, one of its own. end rolls it back, in
-// the background, unless it has ended.
+// placePatience is how long a look waits for a place in a pool that is full.
+const placePatience = 100 * time.Millisecond
+
+// beside begins a transaction on another connection: one of the pool, or one of its
+// own, where the pool has no place soon, lends none any more, or has lent the lost one
+// still.
+// end rolls it back, in the background, unless it has ended.
 func (t *transaction) beside(ctx context.Context) (x *transaction, end func(), err error) {
 	v := newView(duet.Options{Name: t.view.opt.Name, CommitGrace: -1})
-	if t.lent && !t.slot.running() {
-		s, err := t.db.connect(ctx)
-		if err != nil {
-			return nil, nil, err
-		}
-		x := newTransaction(t.db, nil, s, v).t
-		x.quiet = true
-		return x, func() { s.shut(ctx, closePatience) }, nil
+	if t.lent && t.slot.atRest() || t.db.closing.Load() && !t.slot.taken() {
+		return t.alone(ctx, v)
 	}
-	lease, err := t.db.acquireFor(ctx, v, "", true)
-	if err != nil {
+	full := t.db.full()
+	waiting, stop := ctx, func() {}
+	if full {
+		waiting, stop = context.WithTimeout(ctx, placePatience)
+	}
+	lease, err := t.db.acquireFor(waiting, v, "", true)
+	stop()
+	switch {
+	case err != nil && full && ctx.Err() == nil && !errors.Is(err, pool.ErrClosed):
+		return t.alone(ctx, v)
+	case err != nil:
 		return nil, nil, err
 	}
 	x = newTransaction(t.db, lease, lease.Value(), v).t
 	x.quiet = true
 	return x, x.expire, nil
+}
+
+// alone is beside on a connection that is none of the pool's.
+func (t *transaction) alone(ctx context.Context, v *view) (x *transaction, end func(), err error) {
+	s, err := t.db.connect(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	x = newTransaction(t.db, nil, s, v).t
+	x.quiet = true
+	return x, func() { s.shut(ctx, closePatience) }, nil
+}
+
+// full says that whoever wants a connection has to wait for one.
+func (d *db) full() bool {
+	s := d.pool.Stat()
+	return s.Idle == 0 && s.Total >= s.MaxSize
 }
 
 // notApplied is the error of a lost commit of which nothing was applied. Another

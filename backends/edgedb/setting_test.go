@@ -2,6 +2,7 @@ package edgedb
 
 import (
 	"encoding/binary"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -126,6 +127,9 @@ func TestOnlyReads(t *testing.T) {
 		"select Account filter (.a and (.b or not (.c))) limit 1": true, "select {1, 2}; ": true,
 		"select f()": false, "select f ()": false, "select `f`()": false, "select a::f\n(1)": false, "select f # x\n (1)": false,
 		"select (insert Account)": false, "select (UPDATE Account set {})": false, "select 'delete'": false, "select 1; select 2": false,
+		"select default::limit(1)": false, "select default :: filter (1)": false, "select m::union\ufeff(1)": false, "select f\ufeff(1)": false,
+		"select का(1)": false, "select f\u20dd(1)": false, "select éselect(1)": false, "select x.limit(1)": false, "select `a b`(1)": false, "select Ⓐ(1)": false,
+		"select <int64>(1) + (2) union (3)": true, "select Account { a := (.x ?? (.y)) } filter not(.a) limit(1)": true, "select _limit(1)": false, "select 2limit(1)": false,
 		"with x := 1 select x": false, "insert Account": false, "for x in {1} union (x)": false, "": false, "select 'f": false, "select \"f(\"": false,
 	} {
 		if got := all.get(cmd).reads; got != want {
@@ -134,12 +138,33 @@ func TestOnlyReads(t *testing.T) {
 	}
 }
 
+func TestEndsTransaction(t *testing.T) {
+	all := &texts{}
+	for cmd, want := range map[string]bool{
+		"commit": true, "COMMIT;": true, "rollback": true, "select 1; commit": true, "rollback; start transaction": true,
+		"rollback to savepoint s": false, "commit migration": false, "start migration to {}; populate migration; COMMIT MIGRATION": false,
+		"abort migration": false, "commit migration rewrite": false, "select 'commit'": false, "`commit`": false,
+	} {
+		if got := all.get(cmd).ends; got != want {
+			t.Errorf("%q: %v", cmd, got)
+		}
+	}
+}
+
 func FuzzOnlyReads(f *testing.F) {
-	f.Add("select f(1)")
+	for _, seed := range []string{"select f(1)", "select m::limit (1) union\ufeff(2)", "select .filter(1) + `a`(2)", "select '(' ++ (select 1)"} {
+		f.Add(seed)
+	}
+	call := regexp.MustCompile("(?:(::|\\.)[ \t\r\n\ufeff]*)?([\\pL\\pN\\pM_`]+)[ \t\r\n\ufeff]*\\(")
 	f.Fuzz(func(t *testing.T, cmd string) {
 		x := (&texts{}).get(cmd)
 		if x.reads && strings.Contains(strings.ToLower(cmd), "insert") {
 			t.Errorf("%q inserts", cmd)
+		}
+		for _, m := range call.FindAllStringSubmatch(cmd, -1) {
+			if x.reads && (m[1] != "" || !reserved[strings.ToLower(m[2])]) {
+				t.Errorf("%q calls %q", cmd, m)
+			}
 		}
 	})
 }

@@ -181,11 +181,18 @@ func (s *slot) whenIdle(f func()) bool {
 	return true
 }
 
-// running says whether the connection is in use.
-func (s *slot) running() bool {
+// atRest says that the connection is not in use, and was not taken away by the pool.
+func (s *slot) atRest() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.busy
+	return !s.busy && !s.closed
+}
+
+// taken says that the pool has taken the connection away.
+func (s *slot) taken() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
 }
 
 // lose notes that the connection cannot be used any more.

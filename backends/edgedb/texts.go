@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/duetdb/duet"
 	"github.com/duetdb/duet/backends/edgedb/decode"
@@ -45,7 +46,7 @@ func (t *texts) get(cmd string) *text {
 	if parsed, err := edgeqltext.Parse(cmd); err == nil {
 		made.parsed = parsed
 		for _, s := range parsed.Statements {
-			made.ends = made.ends || s.Words[0] == "commit" || s.Words[0] == "rollback" && s.Words[1] != "to"
+			made.ends = made.ends || s.Words[0] == "commit" && s.Words[1] != "migration" || s.Words[0] == "rollback" && s.Words[1] != "to"
 		}
 	}
 	made.reads = onlyReads(cmd, made.parsed)
@@ -127,19 +128,46 @@ func onlyReads(cmd string, parsed *edgeqltext.Text) bool {
 	if parsed == nil || len(parsed.Statements) != 1 || parsed.Statements[0].Words[0] != "select" || strings.Contains(cmd, "#") || changes.MatchString(cmd) {
 		return false
 	}
-	for _, m := range callLike.FindAllStringSubmatch(cmd, -1) {
-		if !reserved[strings.ToLower(m[1])] {
-			return false
-		}
-	}
-	return true
+	return !calls(cmd)
 }
 
+// calls says that a text may call a function: before one of its brackets stands
+// something else than an operator, or a word that cannot be a name there. After ::
+// and . all words are names (documentation, "Lexical structure", "Names and keywords").
+func calls(cmd string) bool {
+	for at := strings.LastIndexByte(cmd, '('); at >= 0; at = strings.LastIndexByte(cmd, '(') {
+		cmd = cmd[:at]
+		before := strings.TrimRight(cmd, space)
+		if endsWith(before, operators) {
+			continue
+		}
+		rest := strings.TrimRight(before, letters)
+		if !reserved[strings.ToLower(before[len(rest):])] || rest != "" && !endsWith(rest, space+operators+")") {
+			return true
+		}
+		if endsWith(strings.TrimRight(rest, space), ":.") {
+			return true
+		}
+	}
+	return false
+}
+
+// endsWith says that the last character of a text is one of those.
+func endsWith(text, chars string) bool {
+	r, size := utf8.DecodeLastRuneInString(text)
+	return size > 0 && strings.ContainsRune(chars, r)
+}
+
+const (
+	space     = " \t\r\n\ufeff" // all that EdgeQL knows
+	operators = "({[,=+-*/%<>?|&"
+	letters   = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+)
+
 var (
-	changes  = regexp.MustCompile(`(?i)insert|update|delete`)
-	callLike = regexp.MustCompile("([\\p{L}\\p{N}_`]+)\\s*\\(")
-	// reserved are words that can stand before a bracket, and are no names
-	// (documentation, "Lexical structure", "Names and keywords").
+	changes = regexp.MustCompile(`(?i)insert|update|delete`)
+	// reserved are words that can stand before a bracket, and are no names unless
+	// they are qualified.
 	reserved = map[string]bool{
 		"select": true, "filter": true, "and": true, "or": true, "not": true, "in": true, "is": true, "if": true, "else": true, "distinct": true,
 		"exists": true, "like": true, "ilike": true, "limit": true, "offset": true, "union": true, "detached": true,

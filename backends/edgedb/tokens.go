@@ -63,20 +63,27 @@ const noTokenType = "Options.ExactlyOnce needs the type default::CommitToken: ru
 // for it.
 const pruneTimeout = 30 * time.Second
 
+// pruneApart is the least time between two deletions, however many tokens are made:
+// each reads all of them, as the type has no index by time.
+const pruneApart = 5 * time.Minute
+
 // pruning is what is being deleted in the background.
 type pruning struct {
 	mu    sync.Mutex
 	wg    sync.WaitGroup
+	last  time.Time
 	ended bool
 }
 
-// begin runs f, unless the client was closed.
+// begin runs f, unless it is too soon or the client was closed.
 func (p *pruning) begin(f func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.ended {
-		p.wg.Go(f)
+	if p.ended || !p.last.IsZero() && time.Since(p.last) < pruneApart {
+		return
 	}
+	p.last = time.Now()
+	p.wg.Go(f)
 }
 
 // end waits for what is under way. The pool has been closed: it does not take

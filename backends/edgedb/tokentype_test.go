@@ -111,6 +111,25 @@ func TestTokensArePruned(t *testing.T) {
 	}
 }
 
+// Each deletion reads all the tokens: many commits do not bring the next one nearer.
+func TestPruningIsSeldom(t *testing.T) {
+	p, runs := &pruning{}, 0
+	prune := func() { p.begin(func() { runs++ }); p.wg.Wait() }
+	prune()
+	prune()
+	if runs != 1 {
+		t.Errorf("pruned %d times in a row", runs)
+	}
+	p.last = p.last.Add(-pruneApart)
+	prune()
+	p.last = p.last.Add(-pruneApart)
+	p.end()
+	prune()
+	if runs != 2 {
+		t.Errorf("pruned %d times, want 2", runs)
+	}
+}
+
 // A client that is closed while it prunes is not kept.
 func TestClosedWhilePruning(t *testing.T) {
 	_, branch := served(t, Config{MaxConns: 1}, "ada")

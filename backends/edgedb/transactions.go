@@ -11,9 +11,6 @@ import (
 )
 
 func (c *client) RetryingTx(ctx context.Context, fn func(context.Context, duet.Tx) error) error {
-	if err := ctx.Err(); err != nil {
-		return acquireError(err, "")
-	}
 	loop := retry.Loop{Budget: &c.db.budget, Classify: classify}
 	opt := &c.view.opt
 	if opt.Retry != nil {
@@ -24,9 +21,14 @@ func (c *client) RetryingTx(ctx context.Context, fn func(context.Context, duet.T
 			hook(ctx, duet.RetryInfo{Backend: backendName, Name: opt.Name, Attempt: e.Attempt, Class: e.Class, Err: e.Err, Wait: e.Wait})
 		}
 	}
+	begun := false
 	err := loop.Run(ctx, func(ctx context.Context, n int) error {
+		begun = true
 		return c.attempt(ctx, n, fn)
 	})
+	if err != nil && !begun {
+		return acquireError(err, "")
+	}
 	return gaveUp(err)
 }
 
@@ -182,6 +184,11 @@ func (t *transaction) finish(ctx context.Context) error {
 	t.mu.Unlock()
 	if busy {
 		s.lose(errReleased)
+	}
+	if timeout := t.view.opt.Timeout; timeout > 0 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, timeout)
+		defer stop()
 	}
 	t.undo(ctx)
 	t.giveBack()
