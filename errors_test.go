@@ -83,7 +83,8 @@ func TestErrorText(t *testing.T) {
 		{"connecting", duet.Error{Phase: duet.PhaseConnect, Host: "db:5432", Message: "no"}, "duet: connecting to db:5432: no"},
 		{"running elsewhere", duet.Error{Phase: duet.PhaseRun, Host: "db:5432", Message: "no"}, "duet: no"},
 		{"committing", duet.Error{Phase: duet.PhaseCommit, Message: "no", Code: "40001"}, "duet: committing: no (40001)"},
-		{"unknown", duet.Error{Message: "lost", Outcome: duet.OutcomeUnknown}, "duet: lost; the answer was lost and the command may have taken effect"},
+		{"unknown", duet.Error{Message: "lost", Outcome: duet.OutcomeUnknown}, "duet: lost; the command may have taken effect"},
+		{"applied", duet.Error{Message: "no", Outcome: duet.OutcomeApplied, Hint: "h"}, "duet: no; the command took effect\nhint: h"},
 		{
 			"all lines", duet.Error{Message: "no", Detail: "d", Hint: "h", Excerpt: "LINE 1: x\n        ^"},
 			"duet: no\nLINE 1: x\n        ^\ndetail: d\nhint: h",

@@ -198,11 +198,12 @@ func (p *Pool[T]) acquireSlow(ctx context.Context, holder string) (*Lease[T], er
 	if int32(len(mine)) >= p.cfg.MaxSize {
 		return nil, p.exhaustedError(0, int32(len(mine)))
 	}
+	long := len(mine) > 0 && p.waitsLong(ctx)
 	for _, m := range mine {
-		m.wants(1)
-		defer m.wants(-1)
+		m.lease.want(1, long)
+		defer m.lease.want(-1, long)
 	}
-	if len(mine) > 0 && p.crossed() {
+	if long && p.crossed() {
 		e := p.exhaustedError(0, 0)
 		e.Crossed = true
 		return nil, e
@@ -215,14 +216,27 @@ func (p *Pool[T]) acquireSlow(ctx context.Context, holder string) (*Lease[T], er
 	return l, err
 }
 
+// crossedTime is how long a wait must last at least to be one of those that block
+// each other: what a shorter one keeps from others comes back soon.
+const crossedTime = time.Second
+
+// waitsLong says that nothing ends a wait under ctx soon.
+func (p *Pool[T]) waitsLong(ctx context.Context) bool {
+	if d := p.cfg.AcquireTimeout; d > 0 && d < crossedTime {
+		return false
+	}
+	deadline, ok := ctx.Deadline()
+	return !ok || time.Until(deadline) >= crossedTime
+}
+
 // crossed says whether every connection there may be is lent to somebody who
-// waits for another one: none would ever come back.
+// waits for another one: none would come back soon, or ever.
 func (p *Pool[T]) crossed() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := int32(0)
 	for c := range p.conns {
-		if l := c.lease.Load(); l != nil && l.live() && l.wants.Load() > 0 {
+		if l := c.lease.Load(); l != nil && l.live() && l.stuck.Load() > 0 {
 			n++
 		}
 	}

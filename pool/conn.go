@@ -65,6 +65,7 @@ func (p *Pool[T]) construct(ctx context.Context) (*conn[T], error) {
 	p.connects++
 	p.conns[c] = struct{}{}
 	p.stray.Add(1)
+	p.wake()
 	return c, nil
 }
 
@@ -148,9 +149,14 @@ func (c *conn[T]) leave(reason Reason, err error) {
 func (c *conn[T]) vacate() {
 	c.finish()
 	c.res.Hijack()
+	c.pool.wake()
+}
+
+// wake has the upkeep look whether MinSize is held.
+func (p *Pool[T]) wake() {
 	select {
-	case c.pool.kick <- struct{}{}:
-	default: // upkeep knows already
+	case p.kick <- struct{}{}:
+	default: // it knows already
 	}
 }
 

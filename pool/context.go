@@ -27,14 +27,18 @@ type mark struct {
 	pool  any
 	lease interface {
 		live() bool
-		want(int32)
+		want(n int32, long bool)
 	}
 	outer *mark
 }
 
-func (m *mark) wants(n int32) { m.lease.want(n) }
-
-func (l *Lease[T]) want(n int32) { l.wants.Add(n) }
+// want counts a wait of the lease's holder.
+func (l *Lease[T]) want(n int32, long bool) {
+	l.wants.Add(n)
+	if long {
+		l.stuck.Add(n)
+	}
+}
 
 // MarkContext gives a ctx that carries the lease: what is acquired with it is
 // acquired by one who holds this lease. An acquire that could then never succeed

@@ -34,7 +34,8 @@ type ExhaustedError struct {
 	// all of the pool's, otherwise 0. There was no wait then.
 	Own int32
 	// Crossed says that all connections were held by acquirers who waited for
-	// another one, the caller among them. There was no wait then.
+	// another one, the caller among them, and none of them for less than a second.
+	// There was no wait then.
 	Crossed bool
 	// Holders are those who had connections longest, at most three.
 	Holders []Holder
@@ -71,7 +72,7 @@ func (e *ExhaustedError) Error() string {
 		return b.String()
 	}
 	if e.Crossed {
-		fmt.Fprintf(&b, "pool: all %d connections are held by callers who wait for another one, and none would come back; held longest: ", e.MaxSize)
+		fmt.Fprintf(&b, "pool: all %d connections are held by callers who wait for another one, and none would come back soon; held longest: ", e.MaxSize)
 		writeHolders(&b, e.Holders)
 		b.WriteString("; use what is held, or raise MaxSize")
 		return b.String()

@@ -13,9 +13,10 @@ type Lease[T any] struct {
 	holder string
 	since  int64 // on the pool's clock
 	state  atomic.Int32
-	// wants counts the holder's own waits for further connections.
-	wants atomic.Int32
-	stack []uintptr
+	// wants counts the holder's own waits for further connections, and stuck those
+	// of them that may take long.
+	wants, stuck atomic.Int32
+	stack        []uintptr
 }
 
 // States of a lease. Held goes to one of the others once; Forced may go to

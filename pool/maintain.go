@@ -29,9 +29,10 @@ func (p *Pool[T]) maintain() {
 			try = wait == 0
 		case <-again.C:
 		case <-p.kick:
-			// After a failure, only time tries again: who waits for a connection
-			// tries by himself, and a server in trouble is left alone.
-			try = wait == 0
+			// After a failure, only time tries again, or that another attempt went well:
+			// who waits for a connection tries by himself, and a server in trouble is
+			// left alone.
+			try = wait == 0 || p.connectable()
 		}
 		switch {
 		case !try:
@@ -55,6 +56,13 @@ func (p *Pool[T]) fill() bool {
 		}
 	}
 	return true
+}
+
+// connectable says whether the last attempt to connect went well.
+func (p *Pool[T]) connectable() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.lastErr == nil
 }
 
 // minSize is MinSize, or what Hold has asked for.

@@ -94,13 +94,15 @@ func (p *Pool[T]) acquireFitting(ctx context.Context, holder string, match func(
 	}
 }
 
-// passBack makes idle again what was only looked at.
+// passBack makes idle again what was only looked at, or hands it to who has a
+// claim to it.
 func (p *Pool[T]) passBack(c *conn[T]) {
 	switch {
 	case p.closed.Load():
 		c.destroy(ReasonShutdown, nil)
 	case c.outdated():
 		c.destroy(ReasonExpired, nil)
+	case p.offer(c):
 	default:
 		p.putBack(c, false)
 	}

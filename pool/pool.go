@@ -27,7 +27,7 @@ type Pool[T any] struct {
 	forced  atomic.Bool   // Terminate was called, or Close ran out of time
 	shut    sync.Once
 	ended   chan struct{} // everything is closed
-	kick    chan struct{} // a slot became free: MinSize may not be held
+	kick    chan struct{} // MinSize may not be held, and can be
 	upkeep  chan struct{} // closed by the goroutine that maintains the pool
 	stop    context.CancelFunc
 	closing context.Context // ends with Close and Terminate

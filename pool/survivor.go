@@ -113,7 +113,7 @@ func (p *Pool[T]) exists(match func(T) bool, mine []*mark) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for c := range p.conns {
-		if c.closing.Load() || c.gen != p.gen.Load() || !match(c.value) {
+		if c.closing.Load() || c.outdated() || !match(c.value) {
 			continue
 		}
 		lease := c.lease.Load()
@@ -137,8 +137,5 @@ func (p *Pool[T]) Hold(n int32) {
 			break
 		}
 	}
-	select {
-	case p.kick <- struct{}{}:
-	default: // upkeep knows already
-	}
+	p.wake()
 }

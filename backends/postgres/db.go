@@ -197,8 +197,7 @@ func (d *db) release(lease *pool.Lease[*session]) {
 	s := lease.Value()
 	if s.wc.Busy() {
 		s.wc.WhenIdle(func() {
-			defer func() { _ = recover() }() // nobody is there to be told about a hook's panic
-			if d.dismiss(lease) {
+			if d.dismissAlone(lease) {
 				d.giveBack(lease)
 			}
 		})
@@ -244,6 +243,12 @@ func (d *db) dismiss(lease *pool.Lease[*session]) (ok bool) {
 		}
 	}()
 	return hook(newConn(d, s, &d.cfg.Options, &loan{})) == nil
+}
+
+// dismissAlone is dismiss where nobody is there to be told about a panic.
+func (d *db) dismissAlone(lease *pool.Lease[*session]) (ok bool) {
+	defer func() { _ = recover() }()
+	return d.dismiss(lease)
 }
 
 // giveBack brings a session to its first state, or ends it.

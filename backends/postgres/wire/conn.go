@@ -367,14 +367,6 @@ func (c *Conn) busyLocked() bool {
 	return false
 }
 
-// Unread says whether lazy flights have not been answered, or their answers not
-// been read.
-func (c *Conn) Unread() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.head != nil && c.head.state == flightLazy
-}
-
 // WhenIdle calls f once nothing is outstanding any more, or the connection is
 // closed: at once in this goroutine if that is so already, else in a goroutine
 // of its own. One function can wait at a time.

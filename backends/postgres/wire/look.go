@@ -29,6 +29,14 @@ func (c *Conn) look() {
 	c.mu.Unlock()
 }
 
+// Unread says whether lazy flights have not been answered, or their answers not
+// been read.
+func (c *Conn) Unread() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.head != nil && c.head.state == flightLazy
+}
+
 // takeAll takes piece by piece what is there: a warning and the end of the
 // stream are often two.
 func (c *Conn) takeAll() {
