@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -63,7 +63,9 @@ func TestIDsThatAreGivenAgain(t *testing.T) {
 			other := observe(t, s.DSN())
 			pid, err := strconv.Atoi(o.one("select pg_backend_pid()"))
 			must(t, err)
-			must(t, syscall.Kill(pid, syscall.SIGKILL))
+			session, err := os.FindProcess(pid)
+			must(t, err)
+			must(t, session.Kill())
 			eventually(t, "the others are ended", func() bool {
 				_, err := other.c.Exec(t.Context(), "select 1")
 				return err != nil

@@ -260,13 +260,16 @@ func (t *transaction) move(ctx context.Context) error {
 		return err
 	}
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.ended { // the closure returned while this goroutine went on
+	ended = t.ended
+	if !ended {
+		t.lease, t.moved = lease, true
+		t.place(lease.Value()) // which may be a standby, where the one before was none
+	}
+	t.mu.Unlock()
+	if ended { // the closure returned while this goroutine went on
 		t.db.release(lease)
 		return errMoved
 	}
-	t.lease, t.moved = lease, true
-	t.place(lease.Value()) // which may be a standby, where the one before was none
 	return nil
 }
 
