@@ -99,7 +99,7 @@ func (t *transaction) sendCommit(ctx context.Context) error {
 	for {
 		kind, body, err := c.f.Next()
 		switch {
-		case err != nil && tag == "COMMIT":
+		case err != nil && tag == "COMMIT" && !t.s.wc.TakeUnreplicated():
 			return nil // the connection was lost after the answer
 		case err != nil:
 			return t.commitLost(ctx, err, c)
