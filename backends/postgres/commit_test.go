@@ -343,7 +343,8 @@ func TestLostCommitStillDeciding(t *testing.T) {
 		if err != nil {
 			t.Errorf("%+v: %v", opt, err)
 		}
-		if infos := told.take(); len(infos) != 1 || infos[0].Took < 100*time.Millisecond {
+		// The look for a token may come before the token: then it settles it.
+		if infos := told.take(); len(infos) != 1 || infos[0].Err != nil || infos[0].Committed != (infos[0].Took >= 100*time.Millisecond) {
 			t.Errorf("%+v: the hook was told %+v", opt, infos)
 		}
 		if n := value[int](t, c, "select count(*)::int from late"); n != 1 {

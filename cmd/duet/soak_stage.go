@@ -245,6 +245,7 @@ func (st *soakStage) leave(ctx context.Context, p *page, before soakBaseline) {
 			p.offend(offenceNeverSettled, fmt.Sprintf("closing client %d: %v", i+1, err))
 		}
 	}
+	st.socketsClosed(ctx, p)
 	st.clients = nil
 	var left int64
 	gone, err := until(ctx, 30*time.Second, func() (bool, error) {
@@ -255,9 +256,25 @@ func (st *soakStage) leave(ctx context.Context, p *page, before soakBaseline) {
 	if err != nil || !gone && ctx.Err() == nil {
 		p.offend(offenceNeverSettled, fmt.Sprintf("%d sessions are left at the server: %v", left, err))
 	}
+	if st.proxy != nil {
+		st.proxy.Cut() // what the proxy and the server alone still hold
+	}
 	calm, _ := until(ctx, 15*time.Second, func() (bool, error) { return runtime.NumGoroutine() <= before.goroutines, nil })
 	if !calm && ctx.Err() == nil {
 		p.offend(offenceNeverSettled, fmt.Sprintf("%d goroutines are left, %d were there before:\n%s", runtime.NumGoroutine(), before.goroutines, goroutines()))
+	}
+}
+
+// socketsClosed looks for sockets that a closed client has left open.
+func (st *soakStage) socketsClosed(ctx context.Context, p *page) {
+	for i, c := range st.clients {
+		if c.conns == nil {
+			continue
+		}
+		shut, _ := until(ctx, 15*time.Second, func() (bool, error) { return c.conns.count() == 0, nil })
+		if !shut && ctx.Err() == nil {
+			p.offend(offenceNeverSettled, fmt.Sprintf("client %d is closed, and has left %d sockets open", i+1, c.conns.count()))
+		}
 	}
 }
 

@@ -65,6 +65,13 @@ func (w *witnesses) drop(c *witness) {
 	delete(w.open, c)
 }
 
+// count is how many are open.
+func (w *witnesses) count() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.open)
+}
+
 // loginTime is what a connection is given to become one of the pool's.
 const loginTime = time.Second
 
