@@ -199,11 +199,12 @@ func (t *transaction) commitLost(ctx context.Context, err error, c *commitFlight
 		t.s.disown(&t.s.tokenName)
 	}
 	missed := time.Now()
-	l := &lostCommit{db: t.db, opt: t.opt, trace: &t.trace, pid: t.s.wc.PID(), commitFlight: c, err: err, answered: c.f.Answered()}
+	l := &lostCommit{db: t.db, opt: t.opt, trace: &t.trace, pid: t.s.wc.PID(), commitFlight: c, err: err}
 	var v verdict
 	if _, dead := errors.AsType[*wire.DeadError](err); contextEnded(err) && !dead { // the grace is over
 		v = unknown("the context ended before the answer came, and CommitGrace is over")
 	} else {
+		l.answered = c.f.Answered() // a flight that was left is the drainer's
 		t.letGo()
 		v = l.resolve(ctx, t.graceLeft(c.f.Over()))
 	}
