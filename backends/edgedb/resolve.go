@@ -2,7 +2,6 @@ package edgedb
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"math/rand/v2"
 	"time"
@@ -18,18 +17,12 @@ const (
 	longestLook = 500 * time.Millisecond
 )
 
-// defaultCommitGrace is Options.CommitGrace where it is unset.
-const defaultCommitGrace = time.Second
-
 // grace is for how long the answer to COMMIT matters more than ctx's end.
 func (t *transaction) grace() time.Duration {
-	switch g := t.view.opt.CommitGrace; {
-	case !t.writes:
+	if !t.writes {
 		return 0 // whatever it is, nothing was applied
-	case g != 0:
-		return max(g, 0)
 	}
-	return defaultCommitGrace
+	return committoken.Grace(t.view.opt.CommitGrace)
 }
 
 // outcome is what a commit gives whose answer was lost: nil where it was applied,
@@ -247,7 +240,7 @@ func notApplied(ctx context.Context, lost *lostCommit, known string) error {
 
 // untold is the error of a commit whose token could not be looked up.
 func (t *transaction) untold(ctx context.Context, lost *lostCommit, failed error) error {
-	token, twin := uuidText(t.token), uuidText(t.token.Twin())
+	token, twin := t.token.String(), t.token.Twin().String()
 	detail := "its token could not be looked up: " + failed.Error()
 	hint := "the token is " + token + ": once the server has ended the transaction's session, it was applied if CommitToken has that and does not have " + twin
 	if duet.KindOf(failed) == duet.KindUndefined {
@@ -292,10 +285,4 @@ func (l *lostCommit) came(grace time.Duration) bool {
 	default:
 		return false
 	}
-}
-
-// uuidText is a token as it is written.
-func uuidText(t committoken.Token) string {
-	h := hex.EncodeToString(t[:])
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }

@@ -26,7 +26,7 @@ const (
 // tokens apart, whatever somebody made of it.
 func claimCommands(token committoken.Token) [2][]string {
 	insert := func(t committoken.Token) string {
-		return "INSERT INTO duet.commit_token (token) VALUES (" + uuidText(t) + ")"
+		return "INSERT INTO duet.commit_token (token) VALUES ('" + t.String() + "')"
 	}
 	return [2][]string{
 		{

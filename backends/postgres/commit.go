@@ -11,9 +11,6 @@ import (
 	"github.com/duetdb/duet/internal/committoken"
 )
 
-// defaultGrace is Options.CommitGrace where it is not set.
-const defaultGrace = time.Second
-
 // commit commits, or says why not.
 func (t *transaction) commit(ctx context.Context, s *scope) error {
 	t.mu.Lock()
@@ -53,16 +50,7 @@ func (t *transaction) commit(ctx context.Context, s *scope) error {
 }
 
 // grace is how much longer than its ctx a commit may take.
-func (t *transaction) grace() time.Duration {
-	switch g := t.opt.CommitGrace; {
-	case g == 0:
-		return defaultGrace
-	case g < 0:
-		return 0
-	default:
-		return g
-	}
-}
+func (t *transaction) grace() time.Duration { return committoken.Grace(t.opt.CommitGrace) }
 
 // graceLeft is what is left of the grace where ctx has ended already.
 func (t *transaction) graceLeft(over time.Time) time.Duration {
@@ -175,8 +163,8 @@ func (t *transaction) committed(ctx context.Context, c *commitFlight, tag string
 	return nil
 }
 
-// replicated waits for the standbys once more, where something (a
-// statement_timeout, or somebody's pg_cancel_backend) has ended COMMIT's own wait.
+// replicated waits for the standbys once more, where something, such as
+// pg_cancel_backend, has ended COMMIT's own wait.
 func (t *transaction) replicated(ctx context.Context) error {
 	ctx, stop := patience(ctx, t.grace())
 	defer stop()
@@ -208,14 +196,15 @@ func (t *transaction) commitLost(ctx context.Context, err error, c *commitFlight
 		t.letGo()
 		v = l.resolve(ctx, t.graceLeft(c.f.Over()))
 	}
+	told := v.dress(e)
 	if hook := t.db.cfg.Hooks.CommitResolved; hook != nil {
 		info := duet.CommitInfo{Backend: backendName, Name: t.opt.Name, Committed: v.committed, Proof: v.proof, Took: time.Since(missed)}
 		if v.proof == "" {
-			info.Err = v.dress(e)
+			info.Err = told
 		}
 		hook(ctx, info)
 	}
-	return v.dress(e)
+	return told
 }
 
 // letGo closes the dead connection before its transaction's outcome is looked

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 
 	"github.com/duetdb/duet"
@@ -217,7 +216,7 @@ func classify(err error) retry.Class {
 		return retry.Permanent
 	}
 	switch {
-	case e.Kind == duet.KindSerialization, e.Kind == duet.KindDeadlock, hasStalePlan(err):
+	case e.Kind == duet.KindSerialization, e.Kind == duet.KindDeadlock, isCurable(err):
 		return retry.Conflict
 	case e.Kind == duet.KindUnavailable && !contextEnded(err):
 		return retry.Unavailable
@@ -226,17 +225,8 @@ func classify(err error) retry.Class {
 	}
 }
 
-// hasStalePlan looks for a stale plan everywhere in err's tree: a closure may
-// have put something else before it.
-func hasStalePlan(err error) bool {
-	if err == errOutdated || err == errUnlooked || err == errStray {
-		return true
-	}
-	switch u := err.(type) {
-	case interface{ Unwrap() error }:
-		return u.Unwrap() != nil && hasStalePlan(u.Unwrap())
-	case interface{ Unwrap() []error }:
-		return slices.ContainsFunc(u.Unwrap(), hasStalePlan)
-	}
-	return false
+// isCurable says that another attempt goes around what one failed with: a closure
+// may have put something else before it.
+func isCurable(err error) bool {
+	return errors.Is(err, errOutdated) || errors.Is(err, errUnlooked) || errors.Is(err, errStray)
 }

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"encoding/hex"
 	"fmt"
 
 	"github.com/duetdb/duet"
@@ -41,12 +40,6 @@ func (s *session) addToken(f *wire.Flight, token committoken.Token, named bool) 
 	}
 	f.Execute()
 	return nil
-}
-
-// uuidText writes a token as a string constant.
-func uuidText(t committoken.Token) string {
-	h := hex.EncodeToString(t[:])
-	return "'" + h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:] + "'"
 }
 
 // tokenError is why a token could not be left, in place of the server's word

@@ -115,8 +115,8 @@ func (s *session) awaitReplicasIfAny(ctx context.Context) error {
 }
 
 // endZombie ends the session of a transaction whose client is gone, if it waits
-// for a COMMIT, or the rest of one, that will never come. It is told by the transaction's id: its
-// process may be another session's by now.
+// for a COMMIT, or the rest of one, that will never come. It is told by the
+// transaction's id: its process may be another session's by now.
 func (s *session) endZombie(ctx context.Context, pid uint32, id uint64) error {
 	_, err := s.ask(ctx, fmt.Sprintf("SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity"+
 		" WHERE pid = %d AND backend_xid = '%d'::pg_catalog.xid AND wait_event = 'ClientRead'", pid, uint32(id)))

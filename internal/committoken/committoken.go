@@ -17,6 +17,7 @@ package committoken
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"encoding/hex"
 	"sync/atomic"
 	"time"
 )
@@ -40,6 +41,21 @@ func New() Token {
 func (t Token) Twin() Token {
 	t[15] |= 1
 	return t
+}
+
+// String is the token as a UUID is written.
+func (t Token) String() string {
+	h := hex.EncodeToString(t[:])
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+}
+
+// Grace is how much longer than its ctx a commit may take where
+// Options.CommitGrace is set: one second if it is not, none if it is negative.
+func Grace(set time.Duration) time.Duration {
+	if set == 0 {
+		return time.Second
+	}
+	return max(set, 0)
 }
 
 const (

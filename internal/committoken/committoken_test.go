@@ -62,3 +62,18 @@ func TestPruner(t *testing.T) {
 		}
 	})
 }
+
+func TestString(t *testing.T) {
+	token := Token{0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xee}
+	if got := token.Twin().String(); got != "01234567-89ab-cdef-0123-456789abcdef" {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestGrace(t *testing.T) {
+	for set, want := range map[time.Duration]time.Duration{0: time.Second, -1: 0, time.Minute: time.Minute} {
+		if got := Grace(set); got != want {
+			t.Errorf("%v: got %v, want %v", set, got, want)
+		}
+	}
+}
